@@ -1,0 +1,75 @@
+//! What can go wrong with the database, told apart by what to do about it.
+
+use deadpool_postgres::PoolError;
+use std::time::Duration;
+use tokio_postgres::error::SqlState;
+
+/// An error of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// No answer in time.
+    #[error("the database didn't answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// No connection could be had.
+    #[error("no database connection: {}", chain(.0))]
+    Pool(#[from] PoolError),
+    /// A statement failed, or its connection did.
+    #[error("{}", chain(.0))]
+    Statement(#[from] tokio_postgres::Error),
+    /// A row holds what this build can't read.
+    #[error("a row can't be read: {0}")]
+    Row(String),
+}
+
+/// An error with its causes: the client's own text leaves them out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl DatabaseError {
+    /// Whether the database is at fault and not the statement: trying again later can help.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Pool(_) => true,
+            Self::Statement(error) => error.is_closed() || error.code().is_none_or(is_transient),
+            Self::Row(_) => false,
+        }
+    }
+
+    /// Whether the outcome is unknown: the statement may have been carried out although it failed here.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::Timeout(_) => true,
+            // An answer with a code is the server's word that it was not carried out.
+            Self::Statement(error) => error.code().is_none(),
+            Self::Pool(_) | Self::Row(_) => false,
+        }
+    }
+
+    /// Whether a unique key that is named is already taken.
+    #[must_use]
+    pub fn violates(&self, constraint: &str) -> bool {
+        let Self::Statement(error) = self else { return false };
+        error.as_db_error().is_some_and(|error| {
+            *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some(constraint)
+        })
+    }
+}
+
+/// States of the server, of its connections or of locks, as opposed to errors of a statement.
+fn is_transient(state: &SqlState) -> bool {
+    // 08 connection, 40 rolled back, 53 resources, 57 operator, 58 system; 55P03 a lock, 25006 a read-only
+    // server after a failover.
+    matches!(state.code().get(..2), Some("08" | "40" | "53" | "57" | "58"))
+        || *state == SqlState::LOCK_NOT_AVAILABLE
+        || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+        || *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+}

@@ -1,0 +1,142 @@
+//! The database: a bounded pool, sessions that can't leave a half-done statement behind, migrations.
+
+mod error;
+mod migrations;
+mod session;
+
+pub use error::DatabaseError;
+pub use migrations::{MigrationError, SCHEMA_VERSION, SchemaMismatch, check_schema, migrate};
+pub use session::{Durability, Session};
+
+use crate::{config::Connections, tls};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use std::{future::Future, time::Duration};
+use tokio_postgres::{
+    Config, NoTls,
+    config::{SslMode, TargetSessionAttrs},
+};
+
+/// The pool of connections to one database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: Pool,
+    timeout: Duration,
+}
+
+/// A database URL or certificate file that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseConfigError {
+    /// The URL isn't one of Postgres. Its text may hold a password and isn't shown.
+    #[error("PFP_DATABASE_URL can't be used: {0}")]
+    Url(#[from] tokio_postgres::Error),
+    /// The certificate authorities can't be read.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsConfigError),
+    /// The pool can't be built.
+    #[error("the database pool can't be built: {0}")]
+    Pool(#[from] deadpool_postgres::BuildError),
+}
+
+impl Database {
+    /// A pool for one process; connects when first used. `application` is what the server's views show.
+    ///
+    /// # Errors
+    /// The URL or the certificate file can't be used.
+    pub fn new(connections: &Connections, application: &str) -> Result<Self, DatabaseConfigError> {
+        let timeout = connections.database_timeout;
+        let config = server_config(connections, application, Some(timeout))?;
+        // Fast recycling only asks whether the connection was closed: a restart of the server shows there, and
+        // a frozen link is left to the time-outs, which throw the connection away.
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = if config.get_ssl_mode() == SslMode::Require {
+            let connector = tokio_postgres_rustls::MakeRustlsConnect::new(tls::client_config(connections)?);
+            Manager::from_config(config, connector, manager_config)
+        } else {
+            Manager::from_config(config, NoTls, manager_config)
+        };
+        let pool = Pool::builder(manager)
+            .max_size(connections.database_connections)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts { wait: Some(timeout), create: Some(timeout), recycle: Some(timeout) })
+            .build()?;
+        Ok(Self { pool, timeout })
+    }
+
+    /// Runs work on the database within the time-out for statements. What is cut off leaves no half-done
+    /// statement on a connection that another caller could get.
+    ///
+    /// # Errors
+    /// The work's own, or [`DatabaseError::Timeout`].
+    pub async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, DatabaseError>>,
+    ) -> Result<T, DatabaseError> {
+        tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(DatabaseError::Timeout(self.timeout)))
+    }
+
+    /// A connection of the pool.
+    ///
+    /// # Errors
+    /// None could be had or made within the time-out.
+    pub async fn session(&self) -> Result<Session, DatabaseError> {
+        // The pool's own time-outs are for each try: with several dead connections they add up.
+        let client = tokio::time::timeout(self.timeout, self.pool.get())
+            .await
+            .map_err(|_| DatabaseError::Timeout(self.timeout))??;
+        Ok(Session::new(client))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Why it doesn't.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        self.within(async {
+            self.session().await?.execute("-- ping\nSELECT 1", &[]).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Closes every connection.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// How the server is reached, with the limits that it keeps by itself.
+fn server_config(
+    connections: &Connections,
+    application: &str,
+    statement_timeout: Option<Duration>,
+) -> Result<Config, DatabaseConfigError> {
+    // libpq's two stricter words mean what we do anyway: the certificate and the name are always verified.
+    let url = connections
+        .database_url
+        .expose()
+        .replace("sslmode=verify-full", "sslmode=require")
+        .replace("sslmode=verify-ca", "sslmode=require");
+    let mut config: Config = url.parse()?;
+    if config.get_ssl_mode() == SslMode::Prefer {
+        config.ssl_mode(SslMode::Disable);
+    }
+    config.application_name(application);
+    // After a failover the old server may come back read-only.
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    config.connect_timeout(connections.database_timeout);
+    config.keepalives_idle(Duration::from_secs(10));
+    config.keepalives_interval(Duration::from_secs(5));
+    config.keepalives_retries(2);
+    config.tcp_user_timeout(connections.database_timeout);
+    if let Some(timeout) = statement_timeout {
+        // The server's limits are for a client that died or was cut off: they end what nobody waits for.
+        let millis = timeout.as_millis();
+        config.options(format!(
+            "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+            millis * 2,
+            millis,
+            millis * 3,
+        ));
+    }
+    Ok(config)
+}

@@ -1,0 +1,145 @@
+//! What is known of database, broker and object store: for readiness, for metrics, and so that workers take no
+//! jobs that they couldn't finish.
+
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The dependencies, as metrics and readiness name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dependency {
+    /// Postgres.
+    Database,
+    /// RabbitMQ.
+    Broker,
+    /// The object store.
+    Storage,
+}
+
+impl Dependency {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Database, Self::Broker, Self::Storage];
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Broker => "broker",
+            Self::Storage => "storage",
+        }
+    }
+}
+
+/// What was last seen of the three; `None` is up, a text is why not.
+type States = [Option<Arc<str>>; 3];
+
+/// The state of all dependencies. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Dependencies {
+    states: Arc<watch::Sender<States>>,
+}
+
+impl Default for Dependencies {
+    fn default() -> Self {
+        let unknown: Arc<str> = Arc::from("not connected yet");
+        for dependency in Dependency::ALL {
+            metrics::gauge!("pfp_dependency_up", "dependency" => dependency.as_str()).set(0.0);
+        }
+        Self {
+            states: Arc::new(watch::Sender::new([
+                Some(Arc::clone(&unknown)),
+                Some(Arc::clone(&unknown)),
+                Some(unknown),
+            ])),
+        }
+    }
+}
+
+impl Dependencies {
+    /// The handle by which one dependency's state is told.
+    #[must_use]
+    pub fn health(&self, dependency: Dependency) -> Health {
+        Health { all: self.clone(), dependency }
+    }
+
+    /// Why a dependency is out; `None`: it is up.
+    #[must_use]
+    pub fn trouble(&self, dependency: Dependency) -> Option<Arc<str>> {
+        self.states.borrow()[dependency as usize].clone()
+    }
+
+    /// Waits until all of the named are up.
+    pub async fn wait_for(&self, needed: &[Dependency]) {
+        let mut states = self.states.subscribe();
+        // The sender lives in `self`, so the channel can't be closed here.
+        let _ = states
+            .wait_for(|states| needed.iter().all(|dependency| states[*dependency as usize].is_none()))
+            .await;
+    }
+
+    fn set(&self, dependency: Dependency, state: Option<&str>) {
+        let index = dependency as usize;
+        let mut was_up = None;
+        self.states.send_if_modified(|states| {
+            was_up = Some(states[index].is_none());
+            let changed = states[index].as_deref() != state;
+            if changed {
+                states[index] = state.map(Arc::from);
+            }
+            changed
+        });
+        metrics::gauge!("pfp_dependency_up", "dependency" => dependency.as_str()).set(if state.is_none() {
+            1.0
+        } else {
+            0.0
+        });
+        // A line for each change, not for each look.
+        match (was_up, state) {
+            (Some(true), Some(reason)) => {
+                tracing::error!(dependency = dependency.as_str(), reason, "dependency is down")
+            }
+            (Some(false), None) => tracing::info!(dependency = dependency.as_str(), "dependency is up"),
+            _ => {}
+        }
+    }
+}
+
+/// Tells the state of one dependency.
+#[derive(Debug, Clone)]
+pub struct Health {
+    all: Dependencies,
+    dependency: Dependency,
+}
+
+impl Health {
+    /// It works.
+    pub fn up(&self) {
+        self.all.set(self.dependency, None);
+    }
+
+    /// It doesn't, and why.
+    pub fn down(&self, reason: &str) {
+        self.all.set(self.dependency, Some(reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_goes_on_when_all_that_is_needed_is_up() {
+        let dependencies = Dependencies::default();
+        let waiting = tokio::spawn({
+            let dependencies = dependencies.clone();
+            async move { dependencies.wait_for(&[Dependency::Database, Dependency::Storage]).await }
+        });
+        dependencies.health(Dependency::Database).up();
+        assert!(!waiting.is_finished());
+        dependencies.health(Dependency::Storage).up();
+        waiting.await.unwrap();
+        dependencies.health(Dependency::Storage).down("gone");
+        assert_eq!(dependencies.trouble(Dependency::Storage).as_deref(), Some("gone"));
+        assert_eq!(dependencies.trouble(Dependency::Database), None);
+    }
+}

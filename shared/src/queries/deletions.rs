@@ -1,0 +1,61 @@
+//! Objects that nothing names any more, until their deletion has succeeded.
+
+use super::{column, seconds};
+use crate::database::{Database, DatabaseError};
+use std::time::Duration;
+
+/// Lists objects for deletion.
+///
+/// # Errors
+/// The database failed.
+pub async fn list_deletions(database: &Database, keys: &[String]) -> Result<(), DatabaseError> {
+    let sql = "-- list_deletions
+        INSERT INTO object_deletions (object_key) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING";
+    database.within(async { database.session().await?.execute(sql, &[&keys]).await }).await?;
+    Ok(())
+}
+
+/// Takes a batch of deletions that are due, for this long: another sweeper leaves them alone meanwhile.
+///
+/// # Errors
+/// The database failed.
+pub async fn due_deletions(
+    database: &Database,
+    batch: i64,
+    for_this_long: Duration,
+) -> Result<Vec<String>, DatabaseError> {
+    let sql = "-- due_deletions
+        UPDATE object_deletions SET retry_at = now() + make_interval(secs => $2)
+        WHERE object_key IN (
+            SELECT object_key FROM object_deletions WHERE retry_at <= now()
+            ORDER BY retry_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+        RETURNING object_key";
+    let work = async {
+        let rows = database.session().await?.rows(sql, &[&batch, &seconds(for_this_long)]).await?;
+        rows.iter().map(|row| column(row, "object_key")).collect()
+    };
+    database.within(work).await
+}
+
+/// Strikes off what was deleted.
+///
+/// # Errors
+/// The database failed; the objects are deleted once more later.
+pub async fn deletions_done(database: &Database, keys: &[String]) -> Result<(), DatabaseError> {
+    let sql = "-- deletions_done\nDELETE FROM object_deletions WHERE object_key = ANY($1)";
+    database.within(async { database.session().await?.execute(sql, &[&keys]).await }).await?;
+    Ok(())
+}
+
+/// Notes that objects couldn't be deleted, and when to try again: later each time, an hour at most.
+///
+/// # Errors
+/// The database failed.
+pub async fn deletions_failed(database: &Database, keys: &[String], why: &str) -> Result<(), DatabaseError> {
+    let sql = "-- deletions_failed
+        UPDATE object_deletions SET attempts = attempts + 1, last_error = $2,
+            retry_at = now() + least(interval '1 hour', interval '5 seconds' * power(2, least(attempts, 10)))
+        WHERE object_key = ANY($1)";
+    database.within(async { database.session().await?.execute(sql, &[&keys, &why]).await }).await?;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! The listing of the bucket against the rows: list first, ask second.
+
+use super::column;
+use crate::{
+    database::{Database, DatabaseError, Session},
+    storage::STAGING_PREFIX,
+    upload::UploadId,
+};
+use std::time::Duration;
+
+/// Names our lock among the advisory locks of the database: "pfp" and a number.
+const LISTING_LOCK: i64 = 0x0070_6670_0002;
+
+/// Takes the listing's lock for as long as the session lives, unless another worker has it, or unless the last
+/// listing ended less than `interval` ago (`None`: whenever it was). Returns the session that holds it.
+///
+/// # Errors
+/// The database failed.
+pub async fn try_lock_listing(
+    database: &Database,
+    interval: Option<Duration>,
+) -> Result<Option<Session>, DatabaseError> {
+    let sql = "-- try_lock_listing
+        SELECT (CASE WHEN $2::float8 IS NULL OR listing_finished_at IS NULL
+                OR listing_finished_at < now() - make_interval(secs => $2) THEN pg_try_advisory_lock($1) ELSE false END) AS locked
+        FROM pfp_installation";
+    let interval = interval.map(|interval| interval.as_secs_f64());
+    database
+        .within(async {
+            let mut session = database.session().await?;
+            let row = session.one(sql, &[&LISTING_LOCK, &interval]).await?;
+            if column(&row, "locked")? {
+                session.never_give_back();
+                Ok(Some(session))
+            } else {
+                Ok(None)
+            }
+        })
+        .await
+}
+
+/// Where an unfinished listing stopped.
+///
+/// # Errors
+/// The database failed.
+pub async fn listing_cursor(session: &mut Session) -> Result<Option<String>, DatabaseError> {
+    let sql = "-- listing_cursor\nSELECT listing_cursor FROM pfp_installation";
+    column(&session.one(sql, &[]).await?, "listing_cursor")
+}
+
+/// Notes how far the listing has come.
+///
+/// # Errors
+/// The database failed.
+pub async fn save_listing_cursor(session: &mut Session, key: &str) -> Result<(), DatabaseError> {
+    let sql = "-- save_listing_cursor
+        UPDATE pfp_installation SET listing_cursor = $1,
+            listing_started_at = CASE WHEN listing_cursor IS NULL THEN now() ELSE listing_started_at END";
+    session.execute(sql, &[&key]).await?;
+    Ok(())
+}
+
+/// Notes that the listing has come to its end.
+///
+/// # Errors
+/// The database failed.
+pub async fn finish_listing(session: &mut Session) -> Result<(), DatabaseError> {
+    let sql =
+        "-- finish_listing\nUPDATE pfp_installation SET listing_cursor = NULL, listing_finished_at = now()";
+    session.execute(sql, &[]).await?;
+    Ok(())
+}
+
+/// Those of the listed keys that no row names. Since every key is named before it is put and never named
+/// again, an object that was listed before this was asked is garbage for ever.
+///
+/// # Errors
+/// The database failed.
+pub async fn unnamed_keys(session: &mut Session, keys: &[String]) -> Result<Vec<String>, DatabaseError> {
+    let sql = "-- unnamed_keys
+        SELECT listed.key FROM unnest($1::text[], $2::uuid[]) AS listed (key, upload_id)
+        WHERE NOT EXISTS (SELECT FROM uploads WHERE uploads.id = listed.upload_id
+                AND status IN ('receiving', 'queued', 'processing', 'failed'))
+            AND NOT EXISTS (SELECT FROM uploads WHERE uploads.picture_key = listed.key)
+            AND NOT EXISTS (SELECT FROM users WHERE users.picture_key = listed.key)
+            AND NOT EXISTS (SELECT FROM object_deletions WHERE object_deletions.object_key = listed.key)";
+    let staged = format!("{STAGING_PREFIX}/");
+    let ids: Vec<_> = keys
+        .iter()
+        .map(|key| key.strip_prefix(&staged).and_then(|id| id.parse::<UploadId>().ok()).map(|id| id.0))
+        .collect();
+    let rows = session.rows(sql, &[&keys, &ids]).await?;
+    rows.iter().map(|row| column(row, "key")).collect()
+}

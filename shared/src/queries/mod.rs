@@ -1,0 +1,44 @@
+//! Every SQL statement, a function each. Times come from the database's clock, every step of an upload is a
+//! compare-and-set, and each statement begins with the name of its function, which the server's views show.
+
+mod deletions;
+mod gauges;
+mod installation;
+mod jobs;
+mod listing;
+mod receive;
+mod show;
+mod sweep;
+
+pub use deletions::{deletions_done, deletions_failed, due_deletions, list_deletions};
+pub use gauges::{Gauges, gauges};
+pub use installation::{InstallationRow, installation, set_bucket};
+pub use jobs::{Claim, ClaimedJob, Promotion, Release, claim, promote, reject, release, renew_claim};
+pub use listing::{finish_listing, listing_cursor, save_listing_cursor, try_lock_listing, unnamed_keys};
+pub use receive::{
+    Accepted, EarlierUpload, Refusal, Reservation, Reserve, UploadLimits, accept, forget_reservation,
+    mark_published, renew_reservation, reserve,
+};
+pub use show::{UploadRow, UserRow, upload_of_user, upload_state, user};
+pub use sweep::{
+    DueJob, expire_reservations, remove_retained, requeue_lost_claims, take_lost_messages, take_unpublished,
+    unpublish,
+};
+
+use crate::{database::DatabaseError, failure::Failure};
+use std::time::Duration;
+use tokio_postgres::Row;
+
+/// Seconds, as SQL's `make_interval(secs => …)` takes them.
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+fn failure_json(failure: &Failure) -> Result<serde_json::Value, DatabaseError> {
+    serde_json::to_value(failure).map_err(|error| DatabaseError::Row(error.to_string()))
+}
+
+/// A column by name, as an error instead of a panic when the schema isn't what this build expects.
+fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, DatabaseError> {
+    Ok(row.try_get(name)?)
+}

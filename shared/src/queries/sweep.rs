@@ -1,0 +1,177 @@
+//! What is due: leases that were lost, messages that were never sent or got lost, rows that are old enough.
+
+use super::{column, failure_json, seconds};
+use crate::{
+    database::{Database, DatabaseError},
+    failure::Failure,
+    upload::UploadId,
+};
+use std::time::Duration;
+use tokio_postgres::Row;
+
+/// Removes uploads whose API fell silent while it received them; the row's trigger lists what was staged.
+///
+/// # Errors
+/// The database failed.
+pub async fn expire_reservations(database: &Database, batch: i64) -> Result<u64, DatabaseError> {
+    let sql = "-- expire_reservations
+        DELETE FROM uploads WHERE id IN (
+            SELECT id FROM uploads WHERE status = 'receiving' AND lease_until < now()
+            ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED)";
+    database.within(async { database.session().await?.execute(sql, &[&batch]).await }).await
+}
+
+/// Takes jobs from workers that fell silent: `queued` again with the attempt kept, to run alone; or `failed`
+/// when the attempts are used up. Returns how many were queued and failed.
+///
+/// # Errors
+/// The database failed.
+pub async fn requeue_lost_claims(
+    database: &Database,
+    batch: i64,
+    max_attempts: u32,
+    exhausted: &Failure,
+) -> Result<(u64, u64), DatabaseError> {
+    let sql = "-- requeue_lost_claims
+        WITH lost AS (
+            SELECT id, picture_key, attempts >= $2 AS exhausted FROM uploads
+            WHERE status = 'processing' AND lease_until < now()
+            ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
+        ), moved AS (
+            UPDATE uploads SET status = CASE WHEN lost.exhausted THEN 'failed' ELSE 'queued' END,
+                failure = CASE WHEN lost.exhausted THEN $3::jsonb END,
+                finished_at = CASE WHEN lost.exhausted THEN now() END,
+                picture_key = NULL, claim_token = NULL, lease_until = NULL, published_at = NULL, run_after = now(),
+                run_alone = true, requeued_for = CASE WHEN lost.exhausted THEN NULL ELSE 'lease_lost' END,
+                updated_at = now(), revision = revision + 1
+            FROM lost WHERE uploads.id = lost.id
+        ), listed AS (
+            INSERT INTO object_deletions (object_key) SELECT picture_key FROM lost WHERE picture_key IS NOT NULL
+            ON CONFLICT DO NOTHING
+        )
+        SELECT exhausted FROM lost";
+    let failure = failure_json(exhausted)?;
+    let max_attempts = i32::try_from(max_attempts).unwrap_or(i32::MAX);
+    let work = async {
+        let rows = database.session().await?.rows(sql, &[&batch, &max_attempts, &failure]).await?;
+        let mut counts = (0, 0);
+        for row in &rows {
+            if column::<bool>(row, "exhausted")? { counts.1 += 1 } else { counts.0 += 1 }
+        }
+        Ok(counts)
+    };
+    database.within(work).await
+}
+
+/// A job whose message is to be published.
+#[derive(Debug, Clone)]
+pub struct DueJob {
+    /// The upload.
+    pub id: UploadId,
+    /// Its request's traceparent.
+    pub trace_context: Option<String>,
+    /// Why it is published by a sweeper: `unpublished`, `retry`, `lease_lost`, `message_lost`.
+    pub reason: String,
+}
+
+impl DueJob {
+    fn read(row: &Row) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            id: UploadId(column(row, "id")?),
+            trace_context: column(row, "trace_context")?,
+            reason: column(row, "reason")?,
+        })
+    }
+}
+
+/// Takes a batch of jobs that are due and whose message was never confirmed, and marks them as published: if
+/// the sweeper dies before it publishes, they count as lost messages later. An upload that was just accepted
+/// is left to its API for two seconds.
+///
+/// # Errors
+/// The database failed.
+pub async fn take_unpublished(database: &Database, batch: i64) -> Result<Vec<DueJob>, DatabaseError> {
+    let sql = "-- take_unpublished
+        UPDATE uploads SET published_at = now()
+        WHERE id IN (
+            SELECT id FROM uploads WHERE status = 'queued' AND published_at IS NULL
+                AND run_after <= now() - CASE WHEN requeued_for IS NULL THEN interval '2 seconds' ELSE interval '0' END
+            ORDER BY run_after LIMIT $1 FOR UPDATE SKIP LOCKED)
+        RETURNING id, trace_context, coalesce(requeued_for, 'unpublished') AS reason";
+    take(database, sql, batch, None).await
+}
+
+/// Takes a batch of jobs whose message must be lost: published longer than a lease ago, and either the queue
+/// has nothing ready, or uploads that were published a lease later have already been claimed. A long healthy
+/// backlog is neither.
+///
+/// # Errors
+/// The database failed.
+pub async fn take_lost_messages(
+    database: &Database,
+    batch: i64,
+    lease: Duration,
+    queue_is_empty: bool,
+) -> Result<Vec<DueJob>, DatabaseError> {
+    let sql = "-- take_lost_messages
+        UPDATE uploads SET published_at = now(), requeued_for = 'message_lost'
+        WHERE id IN (
+            SELECT id FROM uploads WHERE status = 'queued' AND run_after <= now()
+                AND published_at < now() - make_interval(secs => $2)
+                AND ($3 OR published_at + make_interval(secs => $2) < (
+                    SELECT max(published_at) FROM uploads
+                    WHERE status IN ('processing', 'succeeded', 'rejected', 'failed', 'superseded')
+                        AND published_at IS NOT NULL))
+            ORDER BY published_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+        RETURNING id, trace_context, 'message_lost' AS reason";
+    take(database, sql, batch, Some((seconds(lease), queue_is_empty))).await
+}
+
+async fn take(
+    database: &Database,
+    sql: &str,
+    batch: i64,
+    lost: Option<(f64, bool)>,
+) -> Result<Vec<DueJob>, DatabaseError> {
+    let work = async {
+        let mut session = database.session().await?;
+        let rows = match &lost {
+            Some((lease, empty)) => session.rows(sql, &[&batch, lease, empty]).await?,
+            None => session.rows(sql, &[&batch]).await?,
+        };
+        rows.iter().map(DueJob::read).collect()
+    };
+    database.within(work).await
+}
+
+/// Gives jobs back whose message couldn't be published.
+///
+/// # Errors
+/// The database failed; they count as lost messages later.
+pub async fn unpublish(database: &Database, ids: &[UploadId]) -> Result<(), DatabaseError> {
+    let sql = "-- unpublish
+        UPDATE uploads SET published_at = NULL WHERE id = ANY($1) AND status = 'queued'";
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    database.within(async { database.session().await?.execute(sql, &[&ids]).await }).await?;
+    Ok(())
+}
+
+/// Removes a batch of final uploads that are older than the retention. A row whose idempotency key is younger
+/// than a day stays; the row's trigger lists the staged bytes of failed ones.
+///
+/// # Errors
+/// The database failed.
+pub async fn remove_retained(
+    database: &Database,
+    batch: i64,
+    retention: Duration,
+) -> Result<u64, DatabaseError> {
+    let sql = "-- remove_retained
+        DELETE FROM uploads WHERE id IN (
+            SELECT id FROM uploads WHERE finished_at < now() - make_interval(secs => $2)
+                AND (idempotency_key IS NULL OR created_at < now() - interval '24 hours')
+            ORDER BY finished_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
+    database
+        .within(async { database.session().await?.execute(sql, &[&batch, &seconds(retention)]).await })
+        .await
+}

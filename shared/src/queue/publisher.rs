@@ -1,0 +1,238 @@
+//! Publishing with confirms over one supervised connection.
+
+use super::{
+    BrokerUri, Topology,
+    connect::{bounded, connect},
+    trace_headers::with_trace_context,
+};
+use crate::{backoff::Backoff, dependencies::Health, job::Job};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Channels of the connection, each with one message in flight: with more, a returned message can be credited
+/// to the wrong one.
+const CHANNELS: usize = 16;
+
+/// How often the connection has to prove itself.
+const PROOF_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Why a message isn't known to be with the broker. It may be all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// There is no connection that has proved itself.
+    #[error("not connected to the broker")]
+    NotConnected,
+    /// No confirmation in time.
+    #[error("the broker didn't confirm within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The broker refused it, or returned it because the queue is gone.
+    #[error("the broker didn't take the message: {0}")]
+    Refused(&'static str),
+    /// The connection or channel failed.
+    #[error("publishing failed: {0}")]
+    Broker(#[from] lapin::Error),
+}
+
+#[derive(Debug)]
+struct Channels {
+    free: Mutex<Vec<Channel>>,
+    permits: Semaphore,
+    control: Channel,
+}
+
+/// Publishes jobs. Cheap to clone; [`Publisher::supervise`] has to run for it to work.
+#[derive(Clone)]
+pub struct Publisher {
+    broker: BrokerUri,
+    topology: Topology,
+    timeout: Duration,
+    channels: Arc<watch::Sender<Option<Arc<Channels>>>>,
+    suspect: Arc<Notify>,
+}
+
+impl Publisher {
+    /// A publisher that isn't connected yet. `timeout` bounds a publish, the wait for a channel included.
+    #[must_use]
+    pub fn new(broker: BrokerUri, topology: Topology, timeout: Duration) -> Self {
+        Self {
+            broker,
+            topology,
+            timeout,
+            channels: Arc::new(watch::Sender::new(None)),
+            suspect: Arc::default(),
+        }
+    }
+
+    /// The names that it publishes to.
+    #[must_use]
+    pub const fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// Publishes a job and waits for the broker's confirmation.
+    ///
+    /// # Errors
+    /// The message isn't known to be with the broker. The job's row finds it a publisher again.
+    pub async fn publish(&self, job: &Job, traceparent: Option<&str>) -> Result<(), PublishError> {
+        let channels = self.channels.borrow().clone().ok_or(PublishError::NotConnected)?;
+        let published =
+            tokio::time::timeout(self.timeout, self.publish_on(&channels, job, traceparent)).await;
+        let outcome = published.unwrap_or(Err(PublishError::Timeout(self.timeout)));
+        if outcome.is_err() {
+            // A channel that failed stays closed, and one that timed out may be blocked: build anew.
+            self.suspect.notify_one();
+        }
+        outcome
+    }
+
+    async fn publish_on(
+        &self,
+        channels: &Channels,
+        job: &Job,
+        traceparent: Option<&str>,
+    ) -> Result<(), PublishError> {
+        let _permit = channels.permits.acquire().await.map_err(|_| PublishError::NotConnected)?;
+        let channel = lock(&channels.free).pop().ok_or(PublishError::NotConnected)?;
+        let properties = BasicProperties::default()
+            // On disk, not only in the broker's memory.
+            .with_delivery_mode(2)
+            .with_content_type("application/json".into())
+            .with_message_id(job.upload_id.to_string().as_str().into());
+        let confirmation = channel
+            .basic_publish(
+                "".into(),
+                self.topology.jobs.as_str().into(),
+                // Mandatory: a message for a queue that is gone comes back instead of vanishing.
+                BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() },
+                &job.encode(),
+                with_trace_context(properties, traceparent),
+            )
+            .await?
+            .await?;
+        match confirmation {
+            Confirmation::Ack(None) => {
+                lock(&channels.free).push(channel);
+                Ok(())
+            }
+            Confirmation::Ack(Some(_)) => Err(PublishError::Refused("the queue is gone")),
+            Confirmation::Nack(_) => Err(PublishError::Refused("negative confirmation")),
+            Confirmation::NotRequested => Err(PublishError::Refused("confirmations are off")),
+        }
+    }
+
+    /// Messages that are ready in the jobs queue and in the dead queue.
+    ///
+    /// # Errors
+    /// The broker doesn't answer, or a queue is gone.
+    pub async fn ready(&self) -> Result<(u32, u32), PublishError> {
+        let channels = self.channels.borrow().clone().ok_or(PublishError::NotConnected)?;
+        let counts = async {
+            let jobs = Topology::ready(&channels.control, &self.topology.jobs).await?;
+            Ok((jobs, Topology::ready(&channels.control, &self.topology.dead).await?))
+        };
+        let counts = bounded(self.broker.timeout(), counts).await;
+        if counts.is_err() {
+            self.suspect.notify_one();
+        }
+        Ok(counts?)
+    }
+
+    /// Keeps a connection up until told to stop: connects, declares the queues, proves that a message gets
+    /// through, and starts over at the first sign of trouble.
+    pub async fn supervise(self, name: &str, health: Health, stop: CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        while !stop.is_cancelled() {
+            match self.open(name).await {
+                Ok((connection, channels)) => {
+                    backoff.reset();
+                    health.up();
+                    let control = channels.control.clone();
+                    self.channels.send_replace(Some(Arc::new(channels)));
+                    let trouble = self.watch(&connection, &control, &stop).await;
+                    self.channels.send_replace(None);
+                    if let Some(reason) = trouble {
+                        health.down(&reason);
+                    }
+                    // Also bounded: on a blocked connection, closing waits as everything does.
+                    let _ = bounded(Duration::from_secs(1), connection.close(200, "done".into())).await;
+                }
+                Err(error) => health.down(&error.to_string()),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = backoff.wait() => {}
+            }
+        }
+    }
+
+    async fn open(&self, name: &str) -> Result<(Connection, Channels), PublishError> {
+        let connection = connect(&self.broker, name).await?;
+        let limit = self.broker.timeout();
+        let set_up = async {
+            let control = connection.create_channel().await?;
+            self.topology.declare(&control).await?;
+            control.confirm_select(ConfirmSelectOptions::default()).await?;
+            let mut free = Vec::with_capacity(CHANNELS);
+            for _ in 0..CHANNELS {
+                let channel = connection.create_channel().await?;
+                channel.confirm_select(ConfirmSelectOptions::default()).await?;
+                free.push(channel);
+            }
+            Ok(Channels { free: Mutex::new(free), permits: Semaphore::new(CHANNELS), control })
+        };
+        let channels = bounded(limit, set_up).await?;
+        self.prove(&channels.control).await?;
+        Ok((connection, channels))
+    }
+
+    /// Proves that messages get through: one that no queue wants is confirmed at once by a broker that takes
+    /// messages, and never by one that is blocked by an alarm.
+    async fn prove(&self, control: &Channel) -> Result<(), PublishError> {
+        let proof = async {
+            let key = format!("{}.nobody", self.topology.jobs);
+            let options = BasicPublishOptions::default();
+            control
+                .basic_publish("".into(), key.as_str().into(), options, b"", BasicProperties::default())
+                .await?
+                .await
+        };
+        match bounded(self.broker.timeout(), proof).await? {
+            Confirmation::Ack(_) => Ok(()),
+            _ => Err(PublishError::Refused("the broker doesn't confirm")),
+        }
+    }
+
+    /// Waits for trouble with the connection; returns what it was, or nothing when told to stop.
+    async fn watch(
+        &self,
+        connection: &Connection,
+        control: &Channel,
+        stop: &CancellationToken,
+    ) -> Option<String> {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = self.suspect.notified() => return Some("a publish failed".to_owned()),
+                () = tokio::time::sleep(PROOF_INTERVAL) => {}
+            }
+            if !connection.status().connected() {
+                return Some("the connection was closed".to_owned());
+            }
+            if let Err(error) = self.prove(control).await {
+                return Some(error.to_string());
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,184 @@
+//! Database, object store and broker of one process: opened together, watched for as long as it runs.
+
+use crate::{
+    config::Connections,
+    database::{Database, DatabaseConfigError, DatabaseError, SchemaMismatch, check_schema},
+    dependencies::{Dependencies, Dependency, Health},
+    queries,
+    queue::{BrokerConfigError, BrokerUri, Publisher, Topology},
+    storage::{OwnershipConflict, Storage, StorageConfigError, StorageError},
+};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often a dependency that works is looked at, and one that doesn't.
+const LOOK_UP: Duration = Duration::from_secs(5);
+const LOOK_DOWN: Duration = Duration::from_millis(500);
+
+/// What a process works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// The database.
+    pub database: Database,
+    /// The object store.
+    pub storage: Storage,
+    /// The way to the broker.
+    pub publisher: Publisher,
+    /// What is known of the three.
+    pub dependencies: Dependencies,
+}
+
+/// Settings that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ServicesError {
+    /// Of the database.
+    #[error(transparent)]
+    Database(#[from] DatabaseConfigError),
+    /// Of the object store.
+    #[error(transparent)]
+    Storage(#[from] StorageConfigError),
+    /// Of the broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerConfigError),
+}
+
+/// Why a process must not run at all, as opposed to waiting for a dependency.
+#[derive(Debug, thiserror::Error)]
+pub enum Mismatch {
+    /// The schema isn't what this build needs.
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
+    /// Database and bucket don't belong together.
+    #[error(transparent)]
+    Bucket(#[from] OwnershipConflict),
+}
+
+impl Services {
+    /// Opens them; nothing is connected yet.
+    ///
+    /// # Errors
+    /// A setting can't be used.
+    pub fn new(connections: &Connections, application: &str) -> Result<Self, ServicesError> {
+        let topology = Topology::new(&connections.queue_prefix);
+        let publisher = Publisher::new(BrokerUri::new(connections)?, topology, connections.publish_timeout);
+        Ok(Self {
+            database: Database::new(connections, application)?,
+            storage: Storage::new(connections)?,
+            publisher,
+            dependencies: Dependencies::default(),
+        })
+    }
+
+    /// Checks schema and bucket as soon as they can be reached, and watches all three until told to stop. A
+    /// dependency that is out is waited for, however long.
+    ///
+    /// # Errors
+    /// The process must not run on this database or bucket.
+    pub async fn watch(self, application: &str, stop: CancellationToken) -> Result<(), Mismatch> {
+        let broker =
+            self.publisher.clone().supervise(application, self.health(Dependency::Broker), stop.clone());
+        let watchers = async { tokio::try_join!(self.watch_database(&stop), self.watch_storage(&stop)) };
+        let (watched, ()) = tokio::join!(
+            async {
+                let watched = watchers.await;
+                // A mismatch ends the process: the broker's connection needn't wait for a signal.
+                if watched.is_err() {
+                    stop.cancel();
+                }
+                watched
+            },
+            broker
+        );
+        watched.map(|_| ())
+    }
+
+    fn health(&self, dependency: Dependency) -> Health {
+        self.dependencies.health(dependency)
+    }
+
+    async fn watch_database(&self, stop: &CancellationToken) -> Result<(), SchemaMismatch> {
+        let health = self.health(Dependency::Database);
+        let mut checked = false;
+        while !stop.is_cancelled() {
+            let seen = if checked {
+                self.database.ping().await
+            } else {
+                match check_schema(&self.database).await {
+                    Ok(schema) => {
+                        schema?;
+                        checked = true;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                }
+            };
+            pause(&health, seen.map_err(|error| error.to_string()), stop).await;
+        }
+        Ok(())
+    }
+
+    async fn watch_storage(&self, stop: &CancellationToken) -> Result<(), OwnershipConflict> {
+        let health = self.health(Dependency::Storage);
+        let mut claimed = false;
+        while !stop.is_cancelled() {
+            let was_up = self.dependencies.trouble(Dependency::Storage).is_none();
+            let seen = if !claimed {
+                tokio::select! {
+                    () = self.dependencies.wait_for(&[Dependency::Database]) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+                let opened = self.open_bucket().await;
+                claimed = matches!(opened, Ok(Ok(())));
+                match opened {
+                    Ok(conflict) => Ok(conflict?),
+                    Err(reason) => Err(reason),
+                }
+            } else if was_up {
+                self.storage.check_read().await.map_err(|error| error.to_string())
+            } else {
+                self.storage.check_write().await.map_err(|problem| problem.to_string())
+            };
+            pause(&health, seen, stop).await;
+        }
+        Ok(())
+    }
+
+    /// Creates the bucket if need be, and makes sure that it and the database belong together.
+    async fn open_bucket(&self) -> Result<Result<(), OwnershipConflict>, String> {
+        self.storage.open_bucket().await.map_err(|problem| problem.to_string())?;
+        let claimed = async {
+            let installation = queries::installation(&self.database)
+                .await
+                .map_err(|error: DatabaseError| error.to_string())?;
+            let claim = self.storage.claim_bucket(installation.database_id, installation.bucket_id).await;
+            match claim.map_err(|error: StorageError| error.to_string())? {
+                Ok(bucket_id) => {
+                    queries::set_bucket(&self.database, bucket_id)
+                        .await
+                        .map_err(|error| error.to_string())?;
+                    Ok(Ok(()))
+                }
+                Err(conflict) => Ok(Err(conflict)),
+            }
+        };
+        claimed.await
+    }
+}
+
+/// Tells what was seen and waits until the next look.
+async fn pause(health: &Health, seen: Result<(), String>, stop: &CancellationToken) {
+    let wait = match seen {
+        Ok(()) => {
+            health.up();
+            LOOK_UP
+        }
+        Err(reason) => {
+            health.down(&reason);
+            LOOK_DOWN
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(wait) => {}
+    }
+}

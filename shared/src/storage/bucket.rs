@@ -1,0 +1,144 @@
+//! The bucket: created at start if it may be, and a clear word about what is wrong with it.
+
+use super::{Storage, StorageError, keys::WRITE_CHECK_KEY};
+use crate::config::StorageLocation;
+use http::{Method, StatusCode};
+use object_store::{
+    Attributes, ClientOptions,
+    aws::AwsAuthorizer,
+    client::{HttpConnector, HttpRequestBody, ReqwestConnector},
+};
+
+/// Why the bucket can't be used; its text says what to look at.
+#[derive(Debug, thiserror::Error)]
+#[error("{place} can't be used: {reason}")]
+pub struct BucketProblem {
+    /// Which bucket, where.
+    pub place: String,
+    /// What is wrong.
+    pub reason: String,
+    /// Whether it is a matter of credentials or rights, as opposed to a server that doesn't answer.
+    pub is_permission: bool,
+}
+
+impl Storage {
+    /// Creates the bucket if it isn't there (and `PFP_S3_CREATE_BUCKET` allows it), and sees whether objects can
+    /// be written. Safe to run by any number of processes at once.
+    ///
+    /// # Errors
+    /// What is wrong with the bucket, its server or our credentials.
+    pub async fn open_bucket(&self) -> Result<(), BucketProblem> {
+        if let StorageLocation::S3 { create_bucket: true, .. } = self.location {
+            self.create_bucket().await.map_err(|error| self.problem(&error))?;
+        }
+        self.check_write().await
+    }
+
+    /// Sees whether objects can be written.
+    ///
+    /// # Errors
+    /// What is wrong with the bucket, its server or our credentials.
+    pub async fn check_write(&self) -> Result<(), BucketProblem> {
+        let written =
+            self.put(WRITE_CHECK_KEY, bytes::Bytes::from_static(b"ok").into(), Attributes::new()).await;
+        written.map_err(|error| self.problem(&error))
+    }
+
+    /// One signed `PUT /bucket`: the library has no call for it. Asking first whether it exists would only
+    /// open a race between processes that start together.
+    async fn create_bucket(&self) -> Result<(), StorageError> {
+        let (StorageLocation::S3 { bucket, endpoint, region, .. }, Some(s3)) = (&self.location, &self.s3)
+        else {
+            return Ok(());
+        };
+        let unavailable = |error: &dyn std::fmt::Display| StorageError::Unavailable(error.to_string());
+        let credential = s3.credentials().get_credential().await?;
+        let base = endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+        let body = if region == "us-east-1" {
+            String::new()
+        } else {
+            format!(
+                "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+            )
+        };
+        let mut request = http::Request::builder()
+            .method(Method::PUT)
+            .uri(format!("{base}/{bucket}"))
+            .body(HttpRequestBody::from(body))
+            .map_err(|error| StorageError::Other(error.to_string()))?;
+        AwsAuthorizer::new(&credential, "s3", region).try_authorize(&mut request, None)?;
+        let options = ClientOptions::new()
+            .with_allow_http(base.starts_with("http://"))
+            .with_timeout(self.limit)
+            .with_connect_timeout(self.limit / 8);
+        let client = ReqwestConnector::default().connect(&options)?;
+        let response = client.execute(request).await.map_err(|error| unavailable(&error))?;
+        let status = response.status();
+        let text = response.into_body().bytes().await.map_err(|error| unavailable(&error))?;
+        created(status, &String::from_utf8_lossy(&text))
+    }
+
+    fn problem(&self, error: &StorageError) -> BucketProblem {
+        let place = self.describe();
+        let text = error.to_string();
+        let is_permission = matches!(error, StorageError::PermissionDenied(_));
+        let reason = if text.contains("InvalidAccessKeyId") {
+            "the access key isn't known there: check PFP_S3_ACCESS_KEY".to_owned()
+        } else if text.contains("SignatureDoesNotMatch") {
+            "the secret key is wrong: check PFP_S3_SECRET_KEY".to_owned()
+        } else if text.contains("NoSuchBucket") {
+            "there is no such bucket, and PFP_S3_CREATE_BUCKET is false or was refused".to_owned()
+        } else if is_permission {
+            format!(
+                "the access key hasn't the rights it needs (put, get, delete, list in this bucket): {text}"
+            )
+        } else if matches!(error, StorageError::Unavailable(_)) {
+            format!("nothing usable answers there: check PFP_S3_ENDPOINT: {text}")
+        } else {
+            text
+        };
+        BucketProblem { place, reason, is_permission }
+    }
+}
+
+/// What the answer to `PUT /bucket` means.
+fn created(status: StatusCode, text: &str) -> Result<(), StorageError> {
+    let code =
+        text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
+    match (status.as_u16(), code) {
+        (200..=299, _) | (409, Some("BucketAlreadyOwnedByYou" | "OperationAborted")) => Ok(()),
+        (409, Some("BucketAlreadyExists")) => {
+            Err(StorageError::PermissionDenied("the bucket's name belongs to someone else".to_owned()))
+        }
+        // Not allowed to create buckets: it may be there all the same, which the first write shows.
+        (403, Some("AccessDenied")) => Ok(()),
+        (401 | 403, code) => Err(StorageError::PermissionDenied(code.unwrap_or("refused").to_owned())),
+        (500..=599, code) => Err(StorageError::Unavailable(format!("{status} {}", code.unwrap_or_default()))),
+        (_, Some(code)) => Err(StorageError::Other(format!("{status} {code}"))),
+        (_, None) => Err(StorageError::Unavailable(format!("what answers isn't an S3 server ({status})"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, code: &str) -> Result<(), StorageError> {
+        created(StatusCode::from_u16(status).unwrap(), &format!("<Error><Code>{code}</Code></Error>"))
+    }
+
+    #[test]
+    fn a_bucket_that_is_ours_already_is_as_good_as_created() {
+        assert!(created(StatusCode::OK, "").is_ok());
+        assert!(answer(409, "BucketAlreadyOwnedByYou").is_ok());
+        assert!(matches!(answer(409, "BucketAlreadyExists"), Err(StorageError::PermissionDenied(_))));
+    }
+
+    #[test]
+    fn wrong_keys_and_wrong_servers_are_told_apart() {
+        assert!(matches!(answer(403, "InvalidAccessKeyId"), Err(StorageError::PermissionDenied(_))));
+        assert!(matches!(answer(503, "SlowDown"), Err(StorageError::Unavailable(_))));
+        let html = created(StatusCode::NOT_FOUND, "<html>not here</html>").unwrap_err();
+        assert!(html.to_string().contains("isn't an S3 server"));
+    }
+}
