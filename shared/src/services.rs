@@ -77,18 +77,17 @@ impl Services {
     pub async fn watch(self, application: &str, stop: CancellationToken) -> Result<(), Mismatch> {
         let broker =
             self.publisher.clone().supervise(application, self.health(Dependency::Broker), stop.clone());
-        let watchers = async { tokio::try_join!(self.watch_database(&stop), self.watch_storage(&stop)) };
-        let (watched, ()) = tokio::join!(
-            async {
-                let watched = watchers.await;
-                // A mismatch ends the process: the broker's connection needn't wait for a signal.
-                if watched.is_err() {
-                    stop.cancel();
-                }
-                watched
-            },
-            broker
-        );
+        let watchers = async {
+            let database = async { self.watch_database(&stop).await.map_err(Mismatch::from) };
+            let storage = async { self.watch_storage(&stop).await.map_err(Mismatch::from) };
+            let watched = tokio::try_join!(database, storage);
+            // A mismatch ends the process: the broker's connection needn't wait for a signal.
+            if watched.is_err() {
+                stop.cancel();
+            }
+            watched
+        };
+        let (watched, ()) = tokio::join!(watchers, broker);
         watched.map(|_| ())
     }
 
