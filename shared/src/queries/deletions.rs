@@ -15,6 +15,20 @@ pub async fn list_deletions(database: &Database, keys: &[String]) -> Result<(), 
     Ok(())
 }
 
+/// Lists a picture for deletion unless a row names it.
+///
+/// # Errors
+/// The database failed.
+pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<(), DatabaseError> {
+    let sql = "-- list_if_unnamed
+        INSERT INTO object_deletions (object_key) SELECT $1
+        WHERE NOT EXISTS (SELECT FROM uploads WHERE picture_key = $1)
+            AND NOT EXISTS (SELECT FROM users WHERE picture_key = $1)
+        ON CONFLICT DO NOTHING";
+    database.within(async { database.session().await?.execute(sql, &[&key]).await }).await?;
+    Ok(())
+}
+
 /// Takes a batch of deletions that are due, for this long: another sweeper leaves them alone meanwhile.
 ///
 /// # Errors

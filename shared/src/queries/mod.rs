@@ -10,7 +10,7 @@ mod receive;
 mod show;
 mod sweep;
 
-pub use deletions::{deletions_done, deletions_failed, due_deletions, list_deletions};
+pub use deletions::{deletions_done, deletions_failed, due_deletions, list_deletions, list_if_unnamed};
 pub use gauges::{Gauges, gauges};
 pub use installation::{InstallationRow, installation, set_bucket};
 pub use jobs::{Claim, ClaimedJob, Promotion, Release, claim, promote, reject, release, renew_claim};

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod error;
+mod folder;
 mod keys;
 mod ownership;
 mod part_upload;
@@ -171,6 +172,12 @@ impl Storage {
             None => self.store.list(Some(&prefix)),
         };
         objects.map_ok(|object| object.location.to_string()).map_err(StorageError::from)
+    }
+
+    /// Whether a listing comes in the order of the keys, so that it can go on after one of them.
+    #[must_use]
+    pub const fn lists_in_order(&self) -> bool {
+        self.s3.is_some()
     }
 
     /// Where the objects are, for a person; never with a key in it.

@@ -1,0 +1,97 @@
+//! Where pictures are made: off the asynchronous threads, a bounded number at once, within the memory budget,
+//! with panics caught.
+
+use crate::{
+    job_error::{JobError, OrReject},
+    memory::MemoryBudget,
+    picture::{Picture, PictureOptions, inspect, make_picture},
+};
+use bytes::Bytes;
+use pfp_shared::{crop::Crop, failure::Failure};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// The wall time after which a thread counts as stuck, in multiples of the processor time that a picture may
+/// take: on a busy machine a thread waits for its turn.
+const STUCK_AFTER: u32 = 6;
+
+/// Makes pictures.
+#[derive(Debug, Clone)]
+pub struct Kitchen {
+    options: Arc<PictureOptions>,
+    threads: Arc<Semaphore>,
+    memory: MemoryBudget,
+    stuck: Arc<AtomicUsize>,
+}
+
+impl Kitchen {
+    /// A kitchen that makes this many pictures at once, within this many bytes.
+    #[must_use]
+    pub fn new(options: PictureOptions, concurrency: usize, memory: MemoryBudget) -> Self {
+        Self {
+            options: Arc::new(options),
+            threads: Arc::new(Semaphore::new(concurrency)),
+            memory,
+            stuck: Arc::default(),
+        }
+    }
+
+    /// Threads that are stuck in a picture: each is lost until the process is started anew.
+    #[must_use]
+    pub fn stuck_threads(&self) -> usize {
+        self.stuck.load(Ordering::Relaxed)
+    }
+
+    /// Makes a picture of a file.
+    ///
+    /// # Errors
+    /// The image is at fault; or making it panicked or got stuck, which counts as an attempt.
+    pub async fn make(&self, file: Bytes, crop: Option<Crop>) -> Result<Picture, JobError> {
+        let Ok(thread) = Arc::clone(&self.threads).acquire_owned().await else {
+            return Err(JobError::Stopping);
+        };
+        let options = Arc::clone(&self.options);
+        let header = file.clone();
+        let looked_at = self.run(move || inspect(&header, &options)).await?;
+        let inspected = looked_at.or_reject()?;
+        let reserved = self.memory.reserve(inspected.memory).await;
+        let options = Arc::clone(&self.options);
+        let work = move || {
+            // Both live as long as the thread works, also when nobody waits for it any more.
+            let _held = (thread, reserved);
+            make_picture(&file, &inspected, crop, &options)
+        };
+        self.run(work).await?.or_reject()
+    }
+
+    /// Runs work on a thread of its own, catches its panic, and gives it up when it is stuck.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<Result<T, Failure>, JobError> {
+        let stuck = Arc::clone(&self.stuck);
+        let thread = tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(work)));
+        match tokio::time::timeout(self.stuck_after(), thread).await {
+            Ok(Ok(Ok(result))) => Ok(result),
+            Ok(Ok(Err(_))) | Ok(Err(_)) => {
+                metrics::counter!("pfp_panics_total").increment(1);
+                Err(JobError::Retry("making the picture panicked".to_owned()))
+            }
+            Err(_) => {
+                stuck.fetch_add(1, Ordering::Relaxed);
+                Err(JobError::Retry("making the picture got stuck".to_owned()))
+            }
+        }
+    }
+
+    fn stuck_after(&self) -> Duration {
+        self.options.limits.decode_timeout * STUCK_AFTER
+    }
+}

@@ -1,0 +1,197 @@
+//! What becomes of a claimed job: written to its row, objects deleted, counted and logged.
+
+use crate::{job_error::JobError, process_picture::stage_took, worker::Worker};
+use pfp_shared::{
+    backoff::{Backoff, delay},
+    database::DatabaseError,
+    failure::{Failure, FailureCode},
+    job::Job,
+    queries::{self, ClaimedJob, Promotion, Release},
+};
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+
+/// The first wait before a retry, and the longest.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// What became of a job, as `pfp_jobs_total` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The user has a new picture.
+    Succeeded,
+    /// The image is at fault.
+    Rejected,
+    /// The attempts are used up.
+    Failed,
+    /// The user shows a later one.
+    Superseded,
+    /// It is tried again, and the attempt counts.
+    Retried,
+    /// It is tried again, and the attempt doesn't count.
+    Released,
+    /// There was nothing to do, or nothing of ours any more.
+    Stale,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+            Self::Retried => "retried",
+            Self::Released => "released",
+            Self::Stale => "stale",
+        }
+    }
+
+    const fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Rejected | Self::Failed | Self::Superseded)
+    }
+}
+
+/// Writes a job's end. While the database is out it tries again and again: a job that nobody moves on costs an
+/// attempt when its lease is lost, and an outage must not cost attempts.
+pub async fn settle(worker: &Worker, job: &ClaimedJob, result: Result<Promotion, JobError>) -> Outcome {
+    let outcome = match &result {
+        Ok(Promotion::Succeeded(keys)) => after_commit(worker, keys, Outcome::Succeeded).await,
+        Ok(Promotion::Superseded(keys)) => after_commit(worker, keys, Outcome::Superseded).await,
+        Ok(Promotion::Lost) => claim_is_gone(worker, job).await,
+        Err(JobError::Reject(failure)) => reject(worker, job, failure).await,
+        Err(error) => give_up(worker, job, error).await,
+    };
+    tell(job, &result, outcome);
+    outcome
+}
+
+/// Counts an outcome; also of a message that named nothing to do.
+pub(crate) fn count(outcome: Outcome) {
+    metrics::counter!("pfp_jobs_total", "outcome" => outcome.as_str()).increment(1);
+}
+
+fn tell(job: &ClaimedJob, result: &Result<Promotion, JobError>, outcome: Outcome) {
+    count(outcome);
+    let waited = OffsetDateTime::now_utc() - job.accepted_at;
+    if outcome.is_final() {
+        let seconds = waited.as_seconds_f64().max(0.0);
+        metrics::histogram!("pfp_upload_latency_seconds", "outcome" => outcome.as_str()).record(seconds);
+    }
+    let (name, attempts, ms) = (outcome.as_str(), job.attempts, waited.whole_milliseconds());
+    match (outcome, result) {
+        (Outcome::Failed, Err(error)) => tracing::error!(outcome = name, attempts, ms, %error, "job failed"),
+        (Outcome::Retried | Outcome::Released, Err(error)) => {
+            tracing::warn!(outcome = name, attempts, ms, %error, "job will be tried again");
+        }
+        (Outcome::Rejected, Err(JobError::Reject(failure))) => {
+            metrics::counter!("pfp_job_rejections_total", "code" => failure.code.as_str()).increment(1);
+            tracing::info!(
+                outcome = name,
+                attempts,
+                ms,
+                code = failure.code.as_str(),
+                detail = failure.detail,
+                "job done"
+            );
+        }
+        _ => tracing::info!(outcome = name, attempts, ms, "job done"),
+    }
+}
+
+async fn reject(worker: &Worker, job: &ClaimedJob, failure: &Failure) -> Outcome {
+    match until_answered(worker, || queries::reject(&worker.services.database, job, failure)).await {
+        Some(Some(keys)) => after_commit(worker, &keys, Outcome::Rejected).await,
+        Some(None) => claim_is_gone(worker, job).await,
+        None => Outcome::Stale,
+    }
+}
+
+/// Puts the job back, or makes it failed.
+async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome {
+    let give_back = matches!(error, JobError::Dependency(_) | JobError::Stopping);
+    let stopping = matches!(error, JobError::Stopping);
+    let tries = u32::try_from(job.attempts).unwrap_or(1).saturating_sub(1);
+    let release = Release {
+        give_back,
+        delay: if stopping { Duration::ZERO } else { delay(RETRY.0, RETRY.1, tries) },
+        max_attempts: worker.config.max_attempts,
+    };
+    let exhausted = attempts_exhausted(worker.config.max_attempts);
+    let released =
+        until_answered(worker, || queries::release(&worker.services.database, job, release, &exhausted))
+            .await;
+    match released {
+        Some(Some(true)) => Outcome::Failed,
+        Some(Some(false)) => {
+            if stopping {
+                hand_over(worker, job).await;
+            }
+            if give_back { Outcome::Released } else { Outcome::Retried }
+        }
+        Some(None) => claim_is_gone(worker, job).await,
+        None => Outcome::Stale,
+    }
+}
+
+/// Publishes a job that was released because we stop, so that another worker needn't wait for a sweep.
+async fn hand_over(worker: &Worker, job: &ClaimedJob) {
+    if worker.services.publisher.publish(&Job::new(job.id), None).await.is_ok() {
+        // Unmarked it is published once more, which does no harm.
+        let _ = queries::mark_published(&worker.services.database, job.id).await;
+    }
+}
+
+/// The failure of an upload whose attempts are used up.
+#[must_use]
+pub fn attempts_exhausted(max_attempts: u32) -> Failure {
+    let detail = format!("All {max_attempts} attempts failed. The file is kept; it can be worked on again.");
+    Failure::new(FailureCode::AttemptsExhausted, detail).limit(max_attempts)
+}
+
+/// Asks the database until it answers; `None` when it doesn't before the worker has to end.
+async fn until_answered<T, F>(worker: &Worker, ask: impl Fn() -> F) -> Option<T>
+where
+    F: Future<Output = Result<T, DatabaseError>>,
+{
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+    loop {
+        match ask().await {
+            Ok(answer) => return Some(answer),
+            Err(error) if !error.is_unavailable() => {
+                tracing::error!(%error, "a job's end can't be written; its lease will run out");
+                return None;
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = worker.must_end.cancelled() => return None,
+            () = backoff.wait() => {}
+        }
+    }
+}
+
+/// The claim is another worker's, or its upload is gone. Our picture may have been put after whoever took over
+/// had its key deleted: it is listed, unless a row names it, as one does when a promotion went through whose
+/// answer was lost.
+async fn claim_is_gone(worker: &Worker, job: &ClaimedJob) -> Outcome {
+    let key = job.picture_key.as_str();
+    if let Err(error) = queries::list_if_unnamed(&worker.services.database, key).await {
+        tracing::warn!(%error, key, "a picture that nobody needs is left to the listing");
+    }
+    Outcome::Stale
+}
+
+/// Deletes what a transaction has listed. What can't be deleted now is left to the sweeper.
+async fn after_commit(worker: &Worker, keys: &[String], outcome: Outcome) -> Outcome {
+    let started = Instant::now();
+    let failed = worker.services.storage.delete(keys).await;
+    let deleted: Vec<String> =
+        keys.iter().filter(|key| !failed.iter().any(|(other, _)| other == *key)).cloned().collect();
+    if !deleted.is_empty()
+        && let Err(error) = queries::deletions_done(&worker.services.database, &deleted).await
+    {
+        tracing::warn!(%error, "deleted objects stay listed until a sweep");
+    }
+    stage_took("delete", started);
+    outcome
+}

@@ -1,0 +1,181 @@
+//! What is due, found in the database: leases that were lost, messages that were never sent, objects that are
+//! still to be deleted, rows that are old enough. Any number of workers do this side by side.
+
+use crate::{listing, settle::attempts_exhausted, worker::Worker};
+use pfp_shared::{
+    database::DatabaseError,
+    dependencies::Dependency,
+    job::Job,
+    queries::{self, DueJob},
+    upload::UploadId,
+};
+use std::{sync::Arc, time::Duration};
+
+/// Rows in one statement, and statements of one kind in one sweep: a sweep is short, and a backlog is worked
+/// off over several of them by all workers together.
+const BATCH: i64 = 200;
+const BATCHES: usize = 10;
+
+/// How long another sweeper leaves a taken deletion alone.
+const DELETION_TAKEN: Duration = Duration::from_secs(60);
+
+/// Sweeps until told to stop.
+pub async fn sweep_regularly(worker: Arc<Worker>) {
+    loop {
+        let jitter = rand_part(worker.config.sweep_interval);
+        tokio::select! {
+            () = worker.stop.cancelled() => return,
+            () = tokio::time::sleep(jitter) => {}
+        }
+        if worker.services.dependencies.trouble(Dependency::Database).is_some() {
+            continue;
+        }
+        tokio::select! {
+            // What is cut off is taken up by the next sweep.
+            () = worker.must_release.cancelled() => return,
+            swept = sweep_once(&worker) => if let Err(error) = swept {
+                tracing::warn!(%error, "a sweep broke off");
+            }
+        }
+        if let Err(error) = show_gauges(&worker).await {
+            tracing::debug!(%error, "no gauges");
+        }
+    }
+}
+
+/// Between nine tenths of the interval and all of it: workers that were started together drift apart.
+fn rand_part(interval: Duration) -> Duration {
+    pfp_shared::backoff::delay(interval, interval, 0).max(interval.mul_f64(0.9))
+}
+
+/// One sweep. Returns whether there is more to do.
+///
+/// # Errors
+/// The database failed.
+pub async fn sweep_once(worker: &Worker) -> Result<bool, DatabaseError> {
+    let database = &worker.services.database;
+    let config = &worker.config;
+    let mut more = in_batches(|| queries::expire_reservations(database, BATCH)).await?;
+    more |= requeue(worker).await?;
+    more |= publish_due(worker).await?;
+    more |= delete_due(worker).await?;
+    more |= in_batches(|| queries::remove_retained(database, BATCH, config.retention)).await?;
+    listing::list_if_due(worker, Some(config.listing_interval), false).await?;
+    Ok(more)
+}
+
+/// Repeats a statement until it finds less than a batch; returns whether it may find more.
+async fn in_batches<F>(statement: impl Fn() -> F) -> Result<bool, DatabaseError>
+where
+    F: Future<Output = Result<u64, DatabaseError>>,
+{
+    for _ in 0..BATCHES {
+        if statement().await? < BATCH.unsigned_abs() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn requeue(worker: &Worker) -> Result<bool, DatabaseError> {
+    let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
+    let exhausted = &attempts_exhausted(max_attempts);
+    in_batches(move || async move {
+        let (queued, failed) =
+            queries::requeue_lost_claims(database, BATCH, max_attempts, exhausted).await?;
+        if queued + failed > 0 {
+            tracing::warn!(queued, failed, "jobs were taken from workers that fell silent");
+        }
+        metrics::counter!("pfp_jobs_total", "outcome" => "failed").increment(failed);
+        Ok(queued + failed)
+    })
+    .await
+}
+
+/// Publishes what is due: first what was never published, then what must be lost.
+async fn publish_due(worker: &Worker) -> Result<bool, DatabaseError> {
+    let services = &worker.services;
+    // Without a broker there is nothing to publish to, and rows that are taken would only be given back.
+    let Ok((ready, dead)) = services.publisher.ready().await else { return Ok(false) };
+    show_queues(worker, ready, dead);
+    let mut more = in_batches(move || async move {
+        publish(worker, queries::take_unpublished(&services.database, BATCH).await?).await
+    })
+    .await?;
+    let lease = worker.config.lease;
+    more |= in_batches(move || async move {
+        publish(worker, queries::take_lost_messages(&services.database, BATCH, lease, ready == 0).await?)
+            .await
+    })
+    .await?;
+    Ok(more)
+}
+
+/// Publishes jobs that were taken, and gives back those that the broker didn't confirm.
+async fn publish(worker: &Worker, jobs: Vec<DueJob>) -> Result<u64, DatabaseError> {
+    let mut unconfirmed: Vec<UploadId> = Vec::new();
+    for due in &jobs {
+        let published = if unconfirmed.is_empty() {
+            worker.services.publisher.publish(&Job::new(due.id), due.trace_context.as_deref()).await
+        } else {
+            // One failure is the broker's: the others would only wait for it in turn.
+            unconfirmed.push(due.id);
+            continue;
+        };
+        match published {
+            Ok(()) => {
+                tracing::info!(upload_id = %due.id, reason = due.reason, "published");
+                metrics::counter!("pfp_republished_total", "reason" => due.reason.clone()).increment(1);
+            }
+            Err(_) => unconfirmed.push(due.id),
+        }
+    }
+    if unconfirmed.is_empty() {
+        return Ok(jobs.len() as u64);
+    }
+    queries::unpublish(&worker.services.database, &unconfirmed).await?;
+    // Less than a batch: no further one is worth trying now.
+    Ok(0)
+}
+
+async fn delete_due(worker: &Worker) -> Result<bool, DatabaseError> {
+    let services = &worker.services;
+    if services.dependencies.trouble(Dependency::Storage).is_some() {
+        return Ok(false);
+    }
+    in_batches(move || async move {
+        let keys = queries::due_deletions(&services.database, BATCH, DELETION_TAKEN).await?;
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let failed = services.storage.delete(&keys).await;
+        let deleted: Vec<_> =
+            keys.iter().filter(|key| !failed.iter().any(|(other, _)| other == *key)).cloned().collect();
+        queries::deletions_done(&services.database, &deleted).await?;
+        if let Some((key, error)) = failed.first() {
+            tracing::warn!(count = failed.len(), key, %error, "objects couldn't be deleted");
+            let keys: Vec<_> = failed.iter().map(|(key, _)| key.clone()).collect();
+            queries::deletions_failed(&services.database, &keys, &error.to_string()).await?;
+        }
+        Ok(keys.len() as u64)
+    })
+    .await
+}
+
+fn show_queues(worker: &Worker, ready: u32, dead: u32) {
+    let topology = worker.services.publisher.topology();
+    metrics::gauge!("pfp_queue_messages", "queue" => topology.jobs.clone()).set(f64::from(ready));
+    metrics::gauge!("pfp_queue_messages", "queue" => topology.dead.clone()).set(f64::from(dead));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+async fn show_gauges(worker: &Worker) -> Result<(), DatabaseError> {
+    let gauges = queries::gauges(&worker.services.database).await?;
+    metrics::gauge!("pfp_uploads", "status" => "queued").set(gauges.queued as f64);
+    metrics::gauge!("pfp_uploads", "status" => "processing").set(gauges.processing as f64);
+    metrics::gauge!("pfp_uploads", "status" => "failed").set(gauges.failed as f64);
+    metrics::gauge!("pfp_oldest_unfinished_seconds").set(gauges.oldest_unfinished);
+    metrics::gauge!("pfp_outbox_unpublished").set(gauges.unpublished as f64);
+    metrics::gauge!("pfp_object_deletions_pending").set(gauges.deletions as f64);
+    Ok(())
+}
