@@ -33,9 +33,10 @@ pub enum TelemetryError {
 /// A setting can't be used.
 pub fn start(settings: &Settings, service: &'static str) -> Result<Telemetry, TelemetryError> {
     let filter = settings.required("PFP_LOG")?;
-    let filter = EnvFilter::try_new(filter).map_err(|error| ConfigError::BadValue {
+    // What these report, we report better; a filter that names them wins.
+    let filter = EnvFilter::try_new(format!("lapin=off,refinery_core=warn,tokio_postgres=warn,{filter}")).map_err(|error| ConfigError::BadValue {
         name: "PFP_LOG".to_owned(),
-        value: filter.to_owned(),
+        value: settings.text("PFP_LOG").unwrap_or_default().to_owned(),
         expected: format!("a tracing filter such as info,pfp_worker=debug ({error})"),
     })?;
     let pretty = match settings.text("PFP_LOG_FORMAT") {
@@ -53,6 +54,7 @@ pub fn start(settings: &Settings, service: &'static str) -> Result<Telemetry, Te
         tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
+            .with_span_list(false)
             .with_writer(std::io::stderr)
             .with_filter(filter)
             .boxed()

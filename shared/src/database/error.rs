@@ -38,7 +38,10 @@ impl DatabaseError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Pool(_) => true,
-            Self::Statement(error) => error.is_closed() || error.code().is_none_or(is_transient),
+            Self::Statement(error) => match error.code() {
+                Some(state) => is_transient(state),
+                None => error.is_closed() || is_connection_error(error),
+            },
             Self::Row(_) => false,
         }
     }
@@ -62,6 +65,11 @@ impl DatabaseError {
             *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some(constraint)
         })
     }
+}
+
+/// An error without the server's word is the connection's, unless it is about a value's type.
+fn is_connection_error(error: &tokio_postgres::Error) -> bool {
+    std::error::Error::source(error).is_none_or(|cause| cause.is::<std::io::Error>())
 }
 
 /// States of the server, of its connections or of locks, as opposed to errors of a statement.

@@ -1,13 +1,12 @@
 //! Reserve and accept: what the API does to an upload's row.
 
-use super::{column, seconds};
+use super::{column, seconds, show::UploadRow};
 use crate::{
     database::{Database, DatabaseError, Durability, Session},
     storage::staged_key,
     upload::{UploadId, UploadState},
 };
 use std::time::Duration;
-use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 /// How much a user may do; 0 is no limit.
@@ -182,7 +181,7 @@ async fn earlier_upload(
 /// Takes a token and counts the user's unfinished uploads.
 async fn take_token(session: &mut Session, user_id: &str, left: f64) -> Result<u64, DatabaseError> {
     let sql = "-- reserve: take_token
-        WITH taken AS (UPDATE users SET upload_tokens = greatest($2, 0), upload_tokens_at = clock_timestamp() WHERE id = $1)
+        WITH taken AS (UPDATE users SET upload_tokens = greatest($2::float8, 0), upload_tokens_at = clock_timestamp() WHERE id = $1)
         SELECT count(*) AS in_flight FROM uploads WHERE user_id = $1
             AND (status IN ('queued', 'processing') OR (status = 'receiving' AND lease_until >= now()))";
     let row = session.one(sql, &[&user_id, &left]).await?;
@@ -265,7 +264,7 @@ pub struct Accepted<'a> {
 pub async fn accept(
     database: &Database,
     accepted: &Accepted<'_>,
-) -> Result<Option<OffsetDateTime>, DatabaseError> {
+) -> Result<Option<UploadRow>, DatabaseError> {
     // The generation is taken for the row that the join yields, which is after the user's row was locked.
     let sql = "-- accept
         WITH owner AS (SELECT id FROM users WHERE id = $2 FOR UPDATE)
@@ -274,13 +273,14 @@ pub async fn accept(
             created_at = clock_timestamp(), updated_at = clock_timestamp(), run_after = clock_timestamp(),
             revision = revision + 1
         FROM owner WHERE uploads.id = $1 AND uploads.user_id = owner.id AND status = 'receiving'
-        RETURNING created_at";
+        RETURNING uploads.id, status, attempts, size_bytes, content_type, picture_key, failure, revision, created_at,
+            updated_at, finished_at";
     let Accepted { id, user_id, size_bytes, content_type, content_sha256, crop } = accepted;
     let size = i64::try_from(*size_bytes).unwrap_or(i64::MAX);
     let work = async {
         let mut session = database.session().await?;
         let row = session.optional(sql, &[&id.0, user_id, &size, content_type, content_sha256, crop]).await?;
-        row.map(|row| column(&row, "created_at")).transpose()
+        row.as_ref().map(UploadRow::read).transpose()
     };
     database.within(work).await
 }

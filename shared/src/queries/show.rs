@@ -37,7 +37,7 @@ pub struct UploadRow {
 }
 
 impl UploadRow {
-    fn read(row: &Row) -> Result<Self, DatabaseError> {
+    pub(super) fn read(row: &Row) -> Result<Self, DatabaseError> {
         let unreadable = |error: &dyn std::fmt::Display| DatabaseError::Row(error.to_string());
         let failure: Option<serde_json::Value> = column(row, "failure")?;
         let state: UploadState =

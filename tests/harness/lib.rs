@@ -1,0 +1,20 @@
+//! The harness of the tests: a whole system for each test, of real processes on real servers.
+//!
+//! `tests/run.sh` starts the servers and says in the environment where they are; [`servers`] reads that. A
+//! [`system::TestSystem`] is a database, a queue and a bucket of its own with APIs and workers; it ends with
+//! [`system::TestSystem::finish`], which fails the test if anything is left behind. [`client`] is what a
+//! client does, [`wait`] how a test waits.
+
+#![allow(clippy::panic, reason = "a harness fails its test by a panic that says what is wrong")]
+
+pub mod bucket;
+pub mod client;
+pub mod database;
+pub mod pictures;
+pub mod process;
+pub mod servers;
+pub mod system;
+pub mod wait;
+
+/// What fallible steps of a test return.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,0 +1,169 @@
+//! Our own processes, started as an operator starts them.
+
+use crate::{
+    servers::variable,
+    wait::{PATIENCE, until},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+    time::Duration,
+};
+use tokio::process::Child;
+
+/// A running `pfp-api` or `pfp-worker`, killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    /// Where it serves: the API's address, or a worker's health and metrics.
+    pub address: String,
+}
+
+/// The path of one of our binaries.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    PathBuf::from(variable("PFP_TEST_BIN")).join(name)
+}
+
+/// Runs one of our commands to its end, with nothing in its environment but the settings.
+///
+/// # Panics
+/// The binary isn't there.
+#[must_use]
+pub fn run(name: &str, arguments: &[&str], settings: &BTreeMap<String, String>) -> std::process::Output {
+    let mut command = Command::new(binary(name));
+    command.args(arguments).env_clear().envs(settings).current_dir(std::env::temp_dir()).stdin(Stdio::null());
+    command.output().unwrap_or_else(|error| panic!("{name} can't be started: {error}"))
+}
+
+/// A port that was free a moment ago.
+///
+/// # Panics
+/// There is none.
+#[must_use]
+pub fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+impl Process {
+    /// Starts one of our binaries, with nothing in its environment but the settings.
+    ///
+    /// # Panics
+    /// It can't be started.
+    #[must_use]
+    pub fn start(
+        name: &str,
+        folder: &Path,
+        number: usize,
+        settings: &BTreeMap<String, String>,
+        address: String,
+    ) -> Self {
+        let log = folder.join(format!("{name}-{number}.log"));
+        let file = File::options().create(true).append(true).open(&log).expect("a log file");
+        let mut command = tokio::process::Command::new(binary(name));
+        command.env_clear().envs(settings).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).kill_on_drop(true);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{name} can't be started: {error}"));
+        Self { name: name.to_owned(), child, log, address }
+    }
+
+    /// Waits until it says that it is ready.
+    ///
+    /// # Panics
+    /// It ends, or isn't ready in time.
+    pub async fn ready(&mut self) {
+        let url = format!("http://{}/readyz", self.address);
+        let client = reqwest::Client::new();
+        let (name, log) = (self.name.clone(), self.log_text());
+        until(&format!("{name} is ready: {log}"), PATIENCE, async || {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("{name} ended with {status}: {}", self.log_text());
+            }
+            let answer = client.get(&url).timeout(Duration::from_secs(2)).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// Its id.
+    ///
+    /// # Panics
+    /// It has ended.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running process")
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, signal).expect("a signal that is delivered");
+    }
+
+    /// Kills it at once, as `kill -9` does.
+    pub async fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait().await;
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Panics
+    /// It doesn't within the grace period.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// It doesn't in time.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended
+            .unwrap_or_else(|_| panic!("{} doesn't end: {}", self.name, self.log_text()))
+            .expect("an exit status")
+    }
+
+    /// Whether it still runs.
+    #[must_use]
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Everything that it has logged.
+    #[must_use]
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its resident memory now and at its highest, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() << 10
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+
+    /// What its metrics say.
+    ///
+    /// # Panics
+    /// It doesn't answer.
+    pub async fn metrics(&self) -> String {
+        let answer = reqwest::get(format!("http://{}/metrics", self.address)).await.expect("metrics");
+        answer.text().await.expect("metrics")
+    }
+}

@@ -1,0 +1,89 @@
+//! The servers that a run of the tests has, as `tests/run.sh` says in the environment.
+
+use std::{collections::BTreeMap, path::PathBuf, process::Command};
+
+/// Where Postgres, RabbitMQ and MinIO are.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    folder: PathBuf,
+    values: BTreeMap<String, String>,
+}
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A variable that `tests/run.sh` sets.
+///
+/// # Panics
+/// It isn't set: a test never skips silently.
+#[must_use]
+pub fn variable(name: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the harness is told by tests/run.sh")]
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} isn't set: run the tests by tests/run.sh"))
+}
+
+impl Servers {
+    /// The servers that all tests share.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self::of(PathBuf::from(variable("PFP_TEST_SERVERS")))
+    }
+
+    /// The servers that tests may take down, one test at a time.
+    #[must_use]
+    pub fn to_break() -> Self {
+        let servers = Self::of(PathBuf::from(variable("PFP_TEST_SERVERS_TO_BREAK")));
+        servers.run("start", "all");
+        servers
+    }
+
+    fn of(folder: PathBuf) -> Self {
+        let mut servers = Self { folder, values: BTreeMap::new() };
+        servers.values = assignments(&servers.run("status", "all"));
+        servers
+    }
+
+    /// What the servers' script says of one, for example `POSTGRES_PORT`.
+    ///
+    /// # Panics
+    /// The script doesn't say it.
+    #[must_use]
+    pub fn value(&self, name: &str) -> &str {
+        self.values.get(name).unwrap_or_else(|| panic!("the servers' script doesn't tell {name}"))
+    }
+
+    /// Runs a command of the servers' script (`start`, `stop`, `kill`, `restart`) on one server or `all`.
+    ///
+    /// # Panics
+    /// The script fails.
+    pub fn run(&self, command: &str, server: &str) -> String {
+        let script = root().join("deploy/servers/server.sh");
+        let output = Command::new(script).arg(command).arg(server).arg(&self.folder).output();
+        let output = output.unwrap_or_else(|error| panic!("the servers' script can't be run: {error}"));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command} {server} failed: {told}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs `rabbitmqctl` on the broker.
+    ///
+    /// # Panics
+    /// It fails.
+    pub fn rabbitmqctl(&self, arguments: &[&str]) -> String {
+        let script = root().join("deploy/servers/server.sh");
+        let output = Command::new(script).arg("rabbitmqctl").arg(&self.folder).args(arguments).output();
+        let output = output.unwrap_or_else(|error| panic!("the servers' script can't be run: {error}"));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "rabbitmqctl {arguments:?} failed: {told}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// Reads lines of `NAME='value'`.
+fn assignments(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().filter_map(|line| line.split_once('='));
+    lines.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect()
+}

@@ -1,0 +1,325 @@
+//! A whole system of a test's own: database, queue, bucket, APIs and workers.
+
+use crate::{
+    bucket,
+    client::Client,
+    database::TestDatabase,
+    process::{Process, free_address, run},
+    servers::{Servers, variable},
+    wait::{PATIENCE, until},
+};
+use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
+use pfp_shared::{
+    config::{Connections, Settings, UsedBy},
+    storage::Storage,
+};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// What every token of the tests is signed with.
+pub const SECRET: &str = "a-secret-of-the-tests-that-no-log-may-show";
+
+/// How a system is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    apis: usize,
+    workers: usize,
+    settings: BTreeMap<String, String>,
+    servers: Option<Servers>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { apis: 1, workers: 1, settings: BTreeMap::new(), servers: None }
+    }
+}
+
+impl Setup {
+    /// One API and one worker, with the limits for each user off.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default().set("PFP_RATE_UPLOADS_PER_MINUTE", "0").set("PFP_UPLOADS_IN_FLIGHT_PER_USER", "0")
+    }
+
+    /// This many APIs.
+    #[must_use]
+    pub const fn apis(mut self, apis: usize) -> Self {
+        self.apis = apis;
+        self
+    }
+
+    /// This many workers.
+    #[must_use]
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// A setting; an empty value takes it back.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// On these servers instead of the shared ones.
+    #[must_use]
+    pub fn on(mut self, servers: &Servers) -> Self {
+        self.servers = Some(servers.clone());
+        self
+    }
+
+    /// Makes database and folder, migrates, starts APIs and workers, and waits until they are ready.
+    ///
+    /// # Panics
+    /// Anything of it fails.
+    pub async fn start(self) -> TestSystem {
+        let (apis, workers) = (self.apis, self.workers);
+        let mut system = self.prepare().await;
+        for _ in 0..apis {
+            system.start_api();
+        }
+        for _ in 0..workers {
+            system.start_worker();
+        }
+        system.ready().await;
+        system
+    }
+
+    /// Makes database and folder and migrates; nothing of ours runs yet.
+    ///
+    /// # Panics
+    /// Anything of it fails.
+    pub async fn prepare(self) -> TestSystem {
+        let servers = self.servers.unwrap_or_else(Servers::shared);
+        let name = format!("t{}", uuid::Uuid::new_v4().simple());
+        let admin = TestDatabase::connect(servers.value("POSTGRES_ADMIN_URL")).await;
+        admin.run(&format!("CREATE DATABASE {name} OWNER {}", servers.value("POSTGRES_USER"))).await;
+        let folder = PathBuf::from(variable("PFP_TEST_FOLDER")).join(&name);
+        std::fs::create_dir_all(&folder).expect("a folder for logs");
+        let mut settings = settings_for(&servers, &name);
+        settings.extend(self.settings);
+        settings.retain(|_, value| !value.is_empty());
+        let migrated = run("pfp-worker", &["migrate"], &settings);
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        let loaded = Settings::from_values(settings.clone(), UsedBy::Both).expect("settings");
+        let connections = Connections::from_settings(&loaded).expect("connections");
+        TestSystem {
+            database: TestDatabase::connect(connections.database_url.expose()).await,
+            storage: Storage::new(&connections).expect("a store"),
+            settings,
+            servers,
+            name,
+            folder,
+            apis: Vec::new(),
+            workers: Vec::new(),
+            finished: false,
+        }
+    }
+}
+
+fn settings_for(servers: &Servers, name: &str) -> BTreeMap<String, String> {
+    let database =
+        servers.value("POSTGRES_URL").rsplit_once('/').map(|(server, _)| format!("{server}/{name}"));
+    [
+        ("PFP_DATABASE_URL", database.unwrap_or_default().as_str()),
+        ("PFP_AMQP_URL", servers.value("RABBITMQ_URL")),
+        ("PFP_QUEUE_PREFIX", name),
+        ("PFP_STORAGE_URL", &format!("s3://{name}")),
+        ("PFP_S3_ENDPOINT", servers.value("MINIO_ENDPOINT")),
+        ("PFP_S3_ACCESS_KEY", servers.value("MINIO_ACCESS_KEY")),
+        ("PFP_S3_SECRET_KEY", servers.value("MINIO_SECRET_KEY")),
+        ("PFP_JWT_SECRET", SECRET),
+        ("PFP_SWEEP_INTERVAL", "1s"),
+        ("PFP_JOB_LEASE", "4s"),
+        ("PFP_UPLOAD_LEASE", "5s"),
+        ("PFP_LOG", "info,pfp_api=debug,pfp_worker=debug,pfp_shared=debug"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// A running system.
+#[derive(Debug)]
+pub struct TestSystem {
+    /// The settings that its processes share.
+    pub settings: BTreeMap<String, String>,
+    /// A look into its database.
+    pub database: TestDatabase,
+    /// A look into its bucket.
+    pub storage: Storage,
+    /// The servers that it stands on.
+    pub servers: Servers,
+    /// Its APIs.
+    pub apis: Vec<Process>,
+    /// Its workers.
+    pub workers: Vec<Process>,
+    name: String,
+    folder: PathBuf,
+    finished: bool,
+}
+
+impl TestSystem {
+    /// Starts one more API.
+    pub fn start_api(&mut self) {
+        let address = free_address();
+        let mut settings = self.settings.clone();
+        settings.insert("PFP_LISTEN".to_owned(), address.clone());
+        // All name the first one's address, as behind a load balancer.
+        let public = self.apis.first().map_or(&address, |api| &api.address);
+        self.settings.entry("PFP_PUBLIC_URL".to_owned()).or_insert_with(|| format!("http://{public}"));
+        settings.extend(self.settings.clone());
+        let number = self.apis.len();
+        self.apis.push(Process::start("pfp-api", &self.folder, number, &settings, address));
+    }
+
+    /// Starts one more worker.
+    pub fn start_worker(&mut self) {
+        self.start_worker_with(&[]);
+    }
+
+    /// Starts one more worker, with settings of its own.
+    pub fn start_worker_with(&mut self, own: &[(&str, &str)]) {
+        let address = free_address();
+        let mut settings = self.settings.clone();
+        settings.insert("PFP_METRICS_LISTEN".to_owned(), address.clone());
+        settings.entry("PFP_PUBLIC_URL".to_owned()).or_insert_with(|| "http://127.0.0.1:1".to_owned());
+        settings.extend(own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let number = self.workers.len();
+        self.workers.push(Process::start("pfp-worker", &self.folder, number, &settings, address));
+    }
+
+    /// Waits until every process is ready.
+    pub async fn ready(&mut self) {
+        for process in self.apis.iter_mut().chain(&mut self.workers) {
+            process.ready().await;
+        }
+    }
+
+    /// A client of a user, at the first API.
+    #[must_use]
+    pub fn client(&self, user: &str) -> Client {
+        self.client_at(0, user)
+    }
+
+    /// A client of a user, at one of the APIs.
+    #[must_use]
+    pub fn client_at(&self, api: usize, user: &str) -> Client {
+        Client::new(&self.apis[api].address, user, SECRET)
+    }
+
+    /// Runs a command of `pfp-worker`.
+    #[must_use]
+    pub fn worker_command(&self, arguments: &[&str]) -> std::process::Output {
+        let mut settings = self.settings.clone();
+        settings.entry("PFP_PUBLIC_URL".to_owned()).or_insert_with(|| "http://127.0.0.1:1".to_owned());
+        run("pfp-worker", arguments, &settings)
+    }
+
+    /// The keys of all objects in the bucket.
+    pub async fn objects(&self) -> Vec<String> {
+        bucket::objects(&self.storage).await
+    }
+
+    /// Waits until nothing is under way any more and every deletion is done.
+    pub async fn quiet(&self) {
+        until("no unfinished uploads, no pending deletions", PATIENCE * 2, async || {
+            let sql =
+                "SELECT (SELECT count(*) FROM uploads WHERE status IN ('receiving', 'queued', 'processing'))
+                + (SELECT count(*) FROM object_deletions)";
+            (self.database.count(sql).await == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// The keys that rows name.
+    pub async fn named_objects(&self) -> Vec<String> {
+        let sql = "SELECT picture_key AS key FROM users WHERE picture_key IS NOT NULL
+            UNION SELECT picture_key FROM uploads WHERE picture_key IS NOT NULL
+            UNION SELECT 'staging/' || id FROM uploads WHERE status IN ('receiving', 'queued', 'processing', 'failed')
+            ORDER BY key";
+        let mut keys: Vec<String> = self.database.rows(sql, &[]).await.iter().map(|row| row.get(0)).collect();
+        keys.sort();
+        keys
+    }
+
+    /// Ends the system and fails the test if it left anything behind: unfinished jobs, objects that no row
+    /// names or rows that name no object, processes that don't end in good order, secrets in logs.
+    ///
+    /// # Panics
+    /// Something is left.
+    pub async fn finish(mut self) {
+        if self.workers.iter_mut().any(Process::is_running) {
+            self.quiet().await;
+            assert_eq!(self.objects().await, self.named_objects().await, "bucket and rows differ");
+        }
+        self.stop().await;
+    }
+
+    /// Ends the system, whatever is under way in it.
+    ///
+    /// # Panics
+    /// A process doesn't end in good order, or has logged a secret.
+    pub async fn stop(mut self) {
+        for process in self.apis.iter_mut().chain(&mut self.workers) {
+            if process.is_running() {
+                let status = process.terminate().await;
+                assert!(status.success(), "{status}: {}", process.log_text());
+            }
+        }
+        self.assert_logs_are_clean();
+        self.remove().await;
+        self.finished = true;
+    }
+
+    fn assert_logs_are_clean(&self) {
+        let password = |url: &str| {
+            url.split('@').next().and_then(|text| text.rsplit(':').next()).unwrap_or(url).to_owned()
+        };
+        let secrets = [
+            SECRET.to_owned(),
+            password(&self.settings["PFP_DATABASE_URL"]),
+            password(&self.settings["PFP_AMQP_URL"]),
+            self.settings.get("PFP_S3_SECRET_KEY").cloned().unwrap_or_else(|| SECRET.to_owned()),
+            "Bearer ".to_owned(),
+            // How every token of ours begins.
+            "eyJ0eXAi".to_owned(),
+            "eyJhbGci".to_owned(),
+        ];
+        for process in self.apis.iter().chain(&self.workers) {
+            let log = process.log_text();
+            for secret in &secrets {
+                let line = log.lines().find(|line| line.contains(secret.as_str()));
+                assert!(line.is_none(), "a secret was logged: {line:?}");
+            }
+            let panics = log.lines().find(|line| line.contains("panicked at"));
+            assert!(panics.is_none(), "{panics:?}");
+        }
+    }
+
+    async fn remove(&self) {
+        let connection = Connection::connect(&self.settings["PFP_AMQP_URL"], ConnectionProperties::default());
+        let connection = connection.await.expect("the broker");
+        let channel = connection.create_channel().await.expect("a channel");
+        for queue in ["jobs", "dead"] {
+            let queue = format!("{}.{queue}", self.settings["PFP_QUEUE_PREFIX"]);
+            let _ = channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
+        }
+        let _ = connection.close(200, "done".into()).await;
+        let admin = TestDatabase::connect(self.servers.value("POSTGRES_ADMIN_URL")).await;
+        admin.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+    }
+}
+
+impl Drop for TestSystem {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nothing else tells where to look.
+            #[expect(clippy::print_stderr, reason = "shown with the failed test")]
+            {
+                eprintln!("logs of the failed test: {}", self.folder.display());
+            }
+            return;
+        }
+        assert!(self.finished, "the test didn't end its system with finish() or stop()");
+    }
+}

@@ -1,0 +1,48 @@
+//! The listing of the bucket, which finds what no row names.
+
+use pfp_shared::storage::PictureKey;
+use pfp_tests::{
+    pictures,
+    system::{Setup, TestSystem},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_no_row_names_are_found_and_deleted() {
+    let system = Setup::new().start().await;
+    system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
+    let before = system.objects().await;
+    plant(&system, 3).await;
+    assert_eq!(system.objects().await.len(), before.len() + 6);
+    let swept = system.worker_command(&["sweep"]);
+    assert!(swept.status.success(), "{}", String::from_utf8_lossy(&swept.stderr));
+    assert!(String::from_utf8_lossy(&swept.stdout).contains("7 objects listed, 6 named by no row"));
+    system.quiet().await;
+    assert_eq!(system.objects().await, before);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_unnamed_objects_raise_an_alarm_and_stay_until_forced() {
+    let system = Setup::new().start().await;
+    plant(&system, 51).await;
+    let swept = system.worker_command(&["sweep"]);
+    assert!(!swept.status.success(), "the alarm shows in the exit code");
+    let told = String::from_utf8_lossy(&swept.stderr);
+    assert!(told.contains("too many objects that no row names"), "{told}");
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 102, "nothing was deleted");
+    assert!(system.worker_command(&["sweep", "--force"]).status.success());
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 0);
+    system.finish().await;
+}
+
+/// Puts as many pictures and as many staged objects that nothing names.
+async fn plant(system: &TestSystem, count: u32) {
+    for number in 0..count {
+        let key = PictureKey::parse(&format!("{number:032x}.png")).unwrap();
+        system.storage.put_picture(&key, b"nobody's".to_vec()).await.unwrap();
+        let id = uuid::Uuid::now_v7();
+        system.storage.put_staged(&format!("staging/{id}"), vec!["nobody's".into()]).await.unwrap();
+    }
+}

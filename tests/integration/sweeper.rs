@@ -1,0 +1,165 @@
+//! What the sweeper finds and moves on. The states are planted, as a process that died would have left them.
+
+use pfp_tests::{
+    pictures,
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+};
+
+/// A system whose worker sweeps but whose queue nothing is published to by the API's own hand.
+async fn accepted_without_a_worker(system: &TestSystem) -> String {
+    system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_message_was_never_sent_is_published_and_done() {
+    let mut system = Setup::new().workers(0).start().await;
+    let upload = accepted_without_a_worker(&system).await;
+    delete_queue(&system).await;
+    system.database.run("UPDATE uploads SET published_at = NULL").await;
+    system.start_worker();
+    system.ready().await;
+    assert_eq!(system.client("ada").finished(&upload).await["status"], "succeeded");
+    assert!(republished(&system, "unpublished").await, "counted");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_message_was_lost_is_published_again() {
+    let mut system = Setup::new().workers(0).start().await;
+    let upload = accepted_without_a_worker(&system).await;
+    delete_queue(&system).await;
+    system.database.run("UPDATE uploads SET published_at = now()").await;
+    system.start_worker();
+    system.ready().await;
+    assert_eq!(system.client("ada").finished(&upload).await["status"], "succeeded");
+    assert!(republished(&system, "message_lost").await, "counted");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_whose_api_died_goes_and_its_staged_bytes_with_it() {
+    let system = Setup::new().start().await;
+    system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
+    let id = uuid::Uuid::now_v7();
+    system.storage.put_staged(&format!("staging/{id}"), vec!["half an upload".into()]).await.unwrap();
+    system
+        .database
+        .run(&format!(
+            "INSERT INTO uploads (id, user_id, status, lease_until)
+             VALUES ('{id}', 'ada', 'receiving', now() - interval '1 second')"
+        ))
+        .await;
+    until("the reservation is gone", PATIENCE, async || {
+        (system.database.count("SELECT count(*) FROM uploads WHERE status = 'receiving'").await == 0)
+            .then_some(())
+    })
+    .await;
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 1);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_worker_fell_silent_is_done_by_another_and_the_attempt_stays_counted() {
+    let mut system = Setup::new().workers(0).start().await;
+    let upload = accepted_without_a_worker(&system).await;
+    let dead = "pictures/00000000000000000000000000000000.jpg";
+    system
+        .database
+        .run(&format!(
+            "UPDATE uploads SET status = 'processing', attempts = 1, claim_token = gen_random_uuid(),
+             lease_until = now() - interval '1 second', picture_key = '{dead}'"
+        ))
+        .await;
+    let key = pfp_shared::storage::PictureKey::parse(dead).unwrap();
+    system.storage.put_picture(&key, b"put before it died".to_vec()).await.unwrap();
+    system.start_worker();
+    system.ready().await;
+    let upload = system.client("ada").finished(&upload).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &2.into()), "{upload}");
+    system.quiet().await;
+    assert!(!system.objects().await.contains(&dead.to_owned()), "the dead worker's picture is gone");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_attempts_are_used_up_is_failed_and_its_bytes_are_kept() {
+    let mut system = Setup::new().workers(0).start().await;
+    let upload = accepted_without_a_worker(&system).await;
+    system
+        .database
+        .run(
+            "UPDATE uploads SET status = 'processing', attempts = 5, claim_token = gen_random_uuid(),
+             lease_until = now() - interval '1 second', picture_key = 'pictures/00000000000000000000000000000000.jpg'",
+        )
+        .await;
+    system.start_worker();
+    system.ready().await;
+    let upload = system.client("ada").finished(&upload).await;
+    assert_eq!(upload["status"], "failed", "{upload}");
+    assert_eq!(upload["failure"]["code"], "attempts_exhausted");
+    system.quiet().await;
+    assert_eq!(system.objects().await, [format!("staging/{}", upload["id"].as_str().unwrap())]);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_with_a_reason() {
+    let mut system = Setup::new().set("PFP_MAX_ATTEMPTS", "2").workers(0).start().await;
+    let upload = accepted_without_a_worker(&system).await;
+    let staged = system.objects().await;
+    assert!(system.storage.delete(&staged).await.is_empty());
+    system.start_worker();
+    system.ready().await;
+    let upload = system.client("ada").finished(&upload).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"failed".into(), &2.into()), "{upload}");
+    system.database.run("DELETE FROM uploads").await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn final_uploads_go_after_the_retention_and_the_shown_picture_stays() {
+    let system = Setup::new().set("PFP_UPLOAD_RETENTION", "1s").start().await;
+    let ada = system.client("ada");
+    let upload = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;
+    ada.finished(&upload).await;
+    until("the row is gone", PATIENCE, async || {
+        (system.database.count("SELECT count(*) FROM uploads").await == 0).then_some(())
+    })
+    .await;
+    system.quiet().await;
+    let gone = ada.get(&upload).await;
+    assert_eq!((gone.status.as_u16(), gone.code().as_str()), (404, "upload_not_found"));
+    assert!(!ada.picture().await.is_empty(), "the picture is still served");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_deletes_rows_by_hand_leaks_nothing() {
+    let system = Setup::new().start().await;
+    system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
+    system.client("bob").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
+    assert_eq!(system.objects().await.len(), 2);
+    system.database.run("DELETE FROM uploads WHERE user_id = 'ada'").await;
+    system.database.run("DELETE FROM users WHERE id = 'bob'").await;
+    system.quiet().await;
+    assert_eq!(system.objects().await, system.named_objects().await);
+    assert_eq!(system.objects().await.len(), 1, "ada still shows a picture");
+    system.finish().await;
+}
+
+async fn delete_queue(system: &TestSystem) {
+    use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
+    let url = &system.settings["PFP_AMQP_URL"];
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let queue = format!("{}.jobs", system.settings["PFP_QUEUE_PREFIX"]);
+    channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    connection.close(200, "done".into()).await.unwrap();
+}
+
+async fn republished(system: &TestSystem, reason: &str) -> bool {
+    let line = format!("pfp_republished_total{{reason=\"{reason}\"}}");
+    system.workers[0].metrics().await.contains(&line)
+}

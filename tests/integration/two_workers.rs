@@ -1,0 +1,95 @@
+//! Workers share the load, and each job is done once in effect.
+
+use futures_util::future::join_all;
+use pfp_tests::{pictures, process::Process, system::Setup};
+use rustix::process::Signal;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_the_jobs_and_none_is_done_twice() {
+    let system = Setup::new().workers(2).start().await;
+    let file = pictures::bytes("bench-170kb.jpg");
+    let uploads = (0..40).map(|number| {
+        let (client, file) = (system.client(&format!("user-{number}")), file.clone());
+        async move { client.upload_and_wait(file).await }
+    });
+    for upload in join_all(uploads).await {
+        assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    }
+    let (one, other) = (succeeded(&system.workers[0]).await, succeeded(&system.workers[1]).await);
+    assert_eq!(one + other, 40, "{one} and {other}");
+    assert!(one > 0 && other > 0, "{one} and {other}");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_killed_in_the_middle_of_its_jobs_loses_none_of_them() {
+    let mut system = Setup::new().workers(1).start().await;
+    let file = pictures::bytes("bench-4mb.jpg");
+    let clients: Vec<_> = (0..12).map(|number| system.client(&format!("user-{number}"))).collect();
+    // Frozen first, so that it surely holds messages and jobs when it dies.
+    system.workers[0].signal(Signal::STOP);
+    let locations = join_all(clients.iter().map(|client| client.accepted(file.clone()))).await;
+    system.workers[0].signal(Signal::CONT);
+    pfp_tests::wait::until("a job is under way", pfp_tests::wait::PATIENCE, async || {
+        (system.database.count("SELECT count(*) FROM uploads WHERE status = 'processing'").await > 0)
+            .then_some(())
+    })
+    .await;
+    system.workers[0].kill().await;
+    system.start_worker();
+    for (client, location) in clients.iter().zip(&locations) {
+        let upload = client.finished(location).await;
+        assert_eq!(upload["status"], "succeeded", "{upload}");
+    }
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), clients.len());
+    system.workers.remove(0);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_was_frozen_for_longer_than_its_lease_changes_nothing_when_it_comes_back() {
+    let mut system = Setup::new().workers(1).start().await;
+    let ada = system.client("ada");
+    let upload = ada.accepted(pictures::bytes("bench-4mb.jpg")).await;
+    let held = "SELECT count(*) FROM uploads WHERE status = 'processing'";
+    pfp_tests::wait::until("the job is under way", pfp_tests::wait::PATIENCE, async || {
+        let is_final = "SELECT count(*) FROM uploads WHERE finished_at IS NOT NULL";
+        (system.database.count(held).await > 0 || system.database.count(is_final).await > 0).then_some(())
+    })
+    .await;
+    system.workers[0].signal(Signal::STOP);
+    system.start_worker();
+    let upload = ada.finished(&upload).await;
+    assert_eq!(upload["status"], "succeeded", "{upload}");
+    let shown = ada.me().await["profile_picture_url"].clone();
+    system.workers[0].signal(Signal::CONT);
+    system.ready().await;
+    system.quiet().await;
+    assert_eq!(ada.me().await["profile_picture_url"], shown);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_asked_to_stop_ends_in_good_order_and_gives_its_jobs_back_uncounted() {
+    let mut system = Setup::new().workers(1).start().await;
+    let file = pictures::bytes("bench-4mb.jpg");
+    let clients: Vec<_> = (0..8).map(|number| system.client(&format!("user-{number}"))).collect();
+    let locations = join_all(clients.iter().map(|client| client.accepted(file.clone()))).await;
+    let status = system.workers[0].terminate().await;
+    assert!(status.success(), "{status}");
+    let half_done = "SELECT count(*) FROM uploads WHERE status = 'processing'";
+    assert_eq!(system.database.count(half_done).await, 0, "no job is left to its lease");
+    system.start_worker();
+    for (client, location) in clients.iter().zip(&locations) {
+        let upload = client.finished(location).await;
+        assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    }
+    system.finish().await;
+}
+
+async fn succeeded(worker: &Process) -> u64 {
+    let metrics = worker.metrics().await;
+    let line = metrics.lines().find_map(|line| line.strip_prefix("pfp_jobs_total{outcome=\"succeeded\"} "));
+    line.map_or(0, |count| count.parse().unwrap())
+}

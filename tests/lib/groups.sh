@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# The groups of tests/run.sh, a function each.
+
+CARGO_DENY=0.20.2
+RUFF=0.17.6
+
+group_format() {
+  package shellcheck shellcheck
+  python_tool ruff $RUFF
+  local scripts
+  mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
+  cargo fmt --all --check && shellcheck -x "${scripts[@]}" && ruff check --quiet tests
+}
+
+group_lint() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
+
+group_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items; }
+
+group_deny() {
+  tool cargo-deny $CARGO_DENY
+  cargo deny --all-features check bans licenses sources || return 1
+  # The advisories come from a repository that isn't a package registry and may be out of reach.
+  if cargo deny fetch db >/dev/null 2>&1; then
+    cargo deny check advisories
+  else
+    say "the advisory database can't be reached from here: not checked"
+  fi
+}
+
+group_unit() { pictures && cargo test --locked --workspace --lib --bins; }
+
+group_integration() {
+  binaries && pictures && servers servers PFP_TEST_SERVERS || return 1
+  PFP_TEST_MADE_REFERENCES=$(tests/pictures/make.sh --reference "$PFP_TEST_PICTURES" "$PFP_TEST_FOLDER/made-references") || return 1
+  export PFP_TEST_MADE_REFERENCES
+  cargo test --locked -p pfp-tests --test integration
+}
+
+group_faults() {
+  binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
+  cargo test --locked -p pfp-tests --test faults -- --test-threads=1
+}
+
+group_up() { run_folder && tests/up/run.sh; }
+
+group_corpus() {
+  [[ -d $PFP_TEST_CORPUS ]] || die "PFP_TEST_CORPUS=$PFP_TEST_CORPUS isn't there"
+  binaries && servers servers PFP_TEST_SERVERS || return 1
+  local folder
+  PFP_TEST_CORPUS=$(cd "$PFP_TEST_CORPUS" && pwd)
+  PFP_TEST_REFERENCES=$PFP_TEST_FOLDER/references
+  export PFP_TEST_CORPUS PFP_TEST_REFERENCES
+  for folder in photos exif-orientation pngsuite; do
+    tests/pictures/make.sh --reference "$PFP_TEST_CORPUS/$folder" "$PFP_TEST_REFERENCES/$folder" >/dev/null || return 1
+  done
+  cargo test --locked -p pfp-tests --test corpus -- --test-threads=1
+}
+
+group_soak() {
+  binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
+  PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test faults -- --test-threads=1
+}
