@@ -8,6 +8,7 @@ CREATE TABLE pfp_installation (
     schema_version integer NOT NULL,
     oldest_runnable_version integer NOT NULL,
     listing_cursor text,
+    listing_objects bigint NOT NULL DEFAULT 0,
     listing_started_at timestamptz,
     listing_finished_at timestamptz
 );
@@ -17,6 +18,7 @@ COMMENT ON COLUMN pfp_installation.bucket_id IS 'The bucket that belongs to this
 COMMENT ON COLUMN pfp_installation.schema_version IS 'The number of the newest migration that was applied.';
 COMMENT ON COLUMN pfp_installation.oldest_runnable_version IS 'Binaries built for an older schema than this must not run any more.';
 COMMENT ON COLUMN pfp_installation.listing_cursor IS 'The last object key that the listing of the bucket has compared; null when no listing is under way.';
+COMMENT ON COLUMN pfp_installation.listing_objects IS 'Objects that the listing under way has compared so far.';
 COMMENT ON COLUMN pfp_installation.listing_started_at IS 'When the listing under way began, or the last one did.';
 COMMENT ON COLUMN pfp_installation.listing_finished_at IS 'When the last whole listing ended.';
 INSERT INTO pfp_installation (schema_version, oldest_runnable_version) VALUES (1, 1);
@@ -126,7 +128,7 @@ CREATE TABLE object_deletions (
 );
 COMMENT ON TABLE object_deletions IS 'Objects that nothing names any more: deleted from the bucket until that succeeds.';
 COMMENT ON COLUMN object_deletions.object_key IS 'A key in the bucket. No key is ever used again, so deleting twice is harmless.';
-COMMENT ON COLUMN object_deletions.retry_at IS 'When a sweeper may try next.';
+COMMENT ON COLUMN object_deletions.retry_at IS 'When a sweeper may try next; infinity: found by a listing, and held until it has shown that there are not too many.';
 CREATE INDEX object_deletions_retry ON object_deletions (retry_at);
 
 -- Whoever deletes a row, another system included, leaks nothing: the row's objects become deletions.

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use pfp_shared::{
     database::{DatabaseError, Session},
     dependencies::Dependency,
-    queries,
+    queries::{self, ListingProgress},
     storage::{PICTURES_PREFIX, STAGING_PREFIX},
 };
 use std::{pin::pin, time::Duration};
@@ -18,21 +18,21 @@ const BATCH: usize = 1_000;
 
 /// So many may go in any case; above, at most one in a hundred of what was listed. A database that was restored
 /// from a backup must not cost the pictures.
-const ALWAYS_ALLOWED: usize = 100;
+const ALWAYS_ALLOWED: i64 = 100;
 
 /// What a listing found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
     /// Objects that were looked at.
-    pub objects: usize,
+    pub objects: i64,
     /// Objects that no row names.
-    pub unnamed: usize,
-    /// Whether there were too many, so that none of the rest was listed for deletion.
+    pub unnamed: i64,
+    /// Whether there were too many, so that none of them is deleted.
     pub alarm: bool,
 }
 
 /// Lists the bucket if no other worker does, and the last listing is at least `interval` ago (`None`: in any
-/// case). `force` goes on where there is too much to delete.
+/// case). `force` deletes also where there is suspiciously much to delete.
 ///
 /// # Errors
 /// The database failed; the next listing goes on where this one stopped.
@@ -47,105 +47,74 @@ pub async fn list_if_due(
     let Some(mut session) = queries::try_lock_listing(&worker.services.database, interval).await? else {
         return Ok(None);
     };
-    let mut listing = Listing { force, ..Listing::default() };
-    let cursor = queries::listing_cursor(&mut session).await?;
+    let mut progress = queries::resume_listing(&mut session).await?;
+    let resumed_at = progress.cursor.clone();
     for prefix in [PICTURES_PREFIX, STAGING_PREFIX] {
         // "pictures/…" comes before "staging/…": a cursor under a later prefix has passed the earlier one.
-        let after = match &cursor {
+        let after = match &resumed_at {
             Some(key) if key.starts_with(prefix) => Some(key.as_str()),
             Some(key) if key.as_str() > prefix => continue,
             _ => None,
         };
-        if !listing.run(worker, &mut session, prefix, after).await? {
-            return Ok(Some(listing.found));
+        if !list_prefix(worker, &mut session, &mut progress, prefix, after).await? {
+            return Ok(None);
         }
     }
-    listing.end(worker, &mut session).await?;
+    let found = judge(&mut session, progress.objects, force).await?;
     worker.services.storage.remove_left_over_parts().await;
-    Ok(Some(listing.found))
+    Ok(Some(found))
 }
 
-#[derive(Debug, Default)]
-struct Listing {
-    found: Listed,
-    held_back: Vec<String>,
-    force: bool,
-}
-
-impl Listing {
-    /// Lists one prefix; false: the store failed, and the cursor says where to go on.
-    async fn run(
-        &mut self,
-        worker: &Worker,
-        session: &mut Session,
-        prefix: &str,
-        after: Option<&str>,
-    ) -> Result<bool, DatabaseError> {
-        let mut batches = pin!(worker.services.storage.list(prefix, after).chunks(BATCH));
-        while let Some(batch) = batches.next().await {
-            let keys = match batch.into_iter().collect::<Result<Vec<_>, _>>() {
-                Ok(keys) => keys,
-                Err(error) => {
-                    tracing::warn!(%error, "the listing broke off");
-                    return Ok(false);
-                }
-            };
-            self.compare(worker, session, keys).await?;
-            if worker.stop.is_cancelled() {
+/// Lists one prefix; false: it broke off, and the progress that was saved says where to go on.
+async fn list_prefix(
+    worker: &Worker,
+    session: &mut Session,
+    progress: &mut ListingProgress,
+    prefix: &str,
+    after: Option<&str>,
+) -> Result<bool, DatabaseError> {
+    let mut batches = pin!(worker.services.storage.list(prefix, after).chunks(BATCH));
+    while let Some(batch) = batches.next().await {
+        let keys = match batch.into_iter().collect::<Result<Vec<_>, _>>() {
+            Ok(keys) => keys,
+            Err(error) => {
+                tracing::warn!(%error, "the listing broke off");
                 return Ok(false);
             }
-        }
-        Ok(true)
-    }
-
-    async fn compare(
-        &mut self,
-        worker: &Worker,
-        session: &mut Session,
-        keys: Vec<String>,
-    ) -> Result<(), DatabaseError> {
+        };
         let unnamed = queries::unnamed_keys(session, &keys).await?;
-        self.found.objects += keys.len();
-        self.found.unnamed += unnamed.len();
-        self.held_back.extend(unnamed);
-        if self.found.unnamed > ALWAYS_ALLOWED && !self.force {
-            // Judged at the end, by how many there are of how many.
-            return Ok(());
+        queries::hold_deletions(session, &unnamed).await?;
+        progress.objects += i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        if worker.services.storage.lists_in_order() {
+            progress.cursor = keys.last().cloned();
+            queries::save_listing(session, progress).await?;
         }
-        self.delete_held_back(worker).await?;
-        if let Some(last) = keys.iter().max().filter(|_| worker.services.storage.lists_in_order()) {
-            queries::save_listing_cursor(session, last).await?;
+        if worker.stop.is_cancelled() {
+            return Ok(false);
         }
-        Ok(())
     }
+    Ok(true)
+}
 
-    async fn delete_held_back(&mut self, worker: &Worker) -> Result<(), DatabaseError> {
-        if !self.held_back.is_empty() {
-            tracing::warn!(
-                count = self.held_back.len(),
-                first = self.held_back[0],
-                "objects that no row names"
-            );
-            queries::list_deletions(&worker.services.database, &self.held_back).await?;
-            self.held_back.clear();
+/// Decides over what the listing has held.
+async fn judge(session: &mut Session, objects: i64, force: bool) -> Result<Listed, DatabaseError> {
+    let unnamed = queries::held_deletions(session).await?;
+    let allowed = ALWAYS_ALLOWED.max(objects / 100);
+    let alarm = unnamed > allowed && !force;
+    if alarm {
+        tracing::error!(
+            unnamed,
+            objects,
+            allowed,
+            "too many objects that no row names: is this database complete? `pfp-worker sweep --force` deletes them"
+        );
+        queries::forget_held(session).await?;
+    } else {
+        if unnamed > 0 {
+            tracing::warn!(unnamed, objects, "objects that no row names are deleted");
         }
-        Ok(())
+        queries::release_held(session).await?;
     }
-
-    async fn end(&mut self, worker: &Worker, session: &mut Session) -> Result<(), DatabaseError> {
-        let allowed = ALWAYS_ALLOWED.max(self.found.objects / 100);
-        if self.found.unnamed <= allowed || self.force {
-            self.delete_held_back(worker).await?;
-        } else {
-            self.found.alarm = true;
-            let (unnamed, objects) = (self.found.unnamed, self.found.objects);
-            tracing::error!(
-                unnamed,
-                objects,
-                allowed,
-                "too many objects that no row names: is this database complete? `pfp-worker sweep --force` deletes them"
-            );
-        }
-        queries::finish_listing(session).await
-    }
+    queries::finish_listing(session).await?;
+    Ok(Listed { objects, unnamed, alarm })
 }

@@ -4,6 +4,10 @@ use clap::Parser;
 use pfp_worker::command_line::CommandLine;
 use std::{io::Write, process::ExitCode};
 
+/// Counts what is allocated, for the `peak_bytes` of `pfp-worker picture`.
+#[global_allocator]
+static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
 fn main() -> ExitCode {
     match CommandLine::parse().run() {
         Ok(code) => code,

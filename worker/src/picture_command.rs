@@ -6,6 +6,7 @@ use clap::Args;
 use peak_alloc::PeakAlloc;
 use pfp_shared::crop::Crop;
 use pfp_shared::failure::Failure;
+use pfp_shared::picture_format::PictureFormat;
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ struct Report {
     verdict: &'static str,
     code: Option<&'static str>,
     detail: Option<String>,
-    format: Option<&'static str>,
+    format: Option<PictureFormat>,
     width: Option<u32>,
     height: Option<u32>,
     frames: Option<u32>,
@@ -90,7 +91,7 @@ fn report(file: &Path, bytes: &[u8], args: &PictureArgs, options: &PictureOption
         verdict: "picture",
         code: None,
         detail: None,
-        format: run.inspected.as_ref().map(|inspected| inspected.format.media_type()),
+        format: run.inspected.as_ref().map(|inspected| inspected.format),
         width: run.inspected.as_ref().map(|inspected| inspected.width),
         height: run.inspected.as_ref().map(|inspected| inspected.height),
         frames: run.inspected.as_ref().map(|inspected| inspected.frames),
@@ -134,8 +135,8 @@ struct Run {
     peak: usize,
 }
 
-/// Allocated bytes are counted, not resident pages: an allocator keeps pages that an earlier file used, which would
-/// make every later one look small.
+/// Allocated bytes are counted, not resident pages: an allocator keeps pages that an earlier file used, which
+/// would make every later one look small.
 fn measure(bytes: &[u8], args: &PictureArgs, options: &PictureOptions) -> Run {
     let mut times = Vec::new();
     let mut peak = 0;
@@ -171,5 +172,68 @@ impl Report {
         let out = self.out.as_ref().map(|out| format!(" in {out}")).unwrap_or_default();
         let Self { file, cpu_ms, peak_bytes, .. } = self;
         format!("{file}{size}: {verdict}{out} ({cpu_ms:.3} ms, {peak_bytes} bytes of memory)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: PictureArgs,
+    }
+
+    fn args(line: &str) -> Result<PictureArgs, clap::Error> {
+        Line::try_parse_from(line.split(' ')).map(|line| line.args)
+    }
+
+    fn png() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 30, 20);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_image_data(&[77; 600]).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_report_has_every_member_and_null_where_nothing_is_known() {
+        let args = args("picture --crop 0,0,10,10 --repeat 3 a.png").unwrap();
+        let options = PictureOptions::default();
+        let made = report(Path::new("a.png"), &png(), &args, &options).unwrap();
+        let made = serde_json::to_value(made).unwrap();
+        assert_eq!(made["file"], "a.png");
+        assert_eq!(made["verdict"], "picture");
+        assert_eq!(made["format"], "png");
+        assert_eq!((&made["width"], &made["height"], &made["frames"]), (&30.into(), &20.into(), &1.into()));
+        assert!(made["out"].is_null() && made["code"].is_null() && made["out_bytes"].is_u64());
+        let rejected =
+            serde_json::to_value(report(Path::new("b"), b"text", &args, &options).unwrap()).unwrap();
+        assert_eq!((&rejected["verdict"], &rejected["code"]), (&"rejected".into(), &"invalid_format".into()));
+        assert!(rejected["detail"].is_string() && rejected["width"].is_null());
+        assert_eq!(made.as_object().unwrap().len(), rejected.as_object().unwrap().len());
+    }
+
+    #[test]
+    fn a_picture_is_written_under_the_name_of_its_file() {
+        let folder = std::env::temp_dir().join(format!("pfp-picture-command-{}", std::process::id()));
+        let file = folder.join("in.dat");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&file, png()).unwrap();
+        let line = format!("picture --size 16 -o {0}/out {0}/in.dat {0}/absent", folder.display());
+        let code = run(&args(&line).unwrap(), PictureOptions::default()).unwrap();
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(UNREADABLE)));
+        let out = std::fs::read(folder.join("out").join("in.dat.png")).unwrap();
+        assert_eq!(image::load_from_memory(&out).unwrap().width(), 16);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn arguments_that_make_no_sense_are_refused() {
+        for line in ["picture", "picture --crop 1,2,3 a", "picture --crop -1,0,5,5 a", "picture --size 0 a"] {
+            assert!(args(line).is_err(), "{line}");
+        }
     }
 }

@@ -33,7 +33,7 @@ pub async fn sweep_regularly(worker: Arc<Worker>) {
         tokio::select! {
             // What is cut off is taken up by the next sweep.
             () = worker.must_release.cancelled() => return,
-            swept = sweep_once(&worker) => if let Err(error) = swept {
+            swept = sweep_and_list(&worker) => if let Err(error) = swept {
                 tracing::warn!(%error, "a sweep broke off");
             }
         }
@@ -48,6 +48,12 @@ fn rand_part(interval: Duration) -> Duration {
     pfp_shared::backoff::delay(interval, interval, 0).max(interval.mul_f64(0.9))
 }
 
+async fn sweep_and_list(worker: &Worker) -> Result<(), DatabaseError> {
+    sweep_once(worker).await?;
+    listing::list_if_due(worker, Some(worker.config.listing_interval), false).await?;
+    Ok(())
+}
+
 /// One sweep. Returns whether there is more to do.
 ///
 /// # Errors
@@ -60,7 +66,6 @@ pub async fn sweep_once(worker: &Worker) -> Result<bool, DatabaseError> {
     more |= publish_due(worker).await?;
     more |= delete_due(worker).await?;
     more |= in_batches(|| queries::remove_retained(database, BATCH, config.retention)).await?;
-    listing::list_if_due(worker, Some(config.listing_interval), false).await?;
     Ok(more)
 }
 
@@ -81,8 +86,7 @@ async fn requeue(worker: &Worker) -> Result<bool, DatabaseError> {
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
     in_batches(move || async move {
-        let (queued, failed) =
-            queries::requeue_lost_claims(database, BATCH, max_attempts, exhausted).await?;
+        let (queued, failed) = queries::requeue_lost_claims(database, BATCH, max_attempts, exhausted).await?;
         if queued + failed > 0 {
             tracing::warn!(queued, failed, "jobs were taken from workers that fell silent");
         }

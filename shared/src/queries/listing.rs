@@ -39,24 +39,42 @@ pub async fn try_lock_listing(
         .await
 }
 
-/// Where an unfinished listing stopped.
+/// How far an unfinished listing has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListingProgress {
+    /// The last key that was compared; `None`: a new listing begins.
+    pub cursor: Option<String>,
+    /// Objects that were compared so far.
+    pub objects: i64,
+}
+
+/// Where to go on with the listing. One that begins anew forgets what an earlier one has held.
 ///
 /// # Errors
 /// The database failed.
-pub async fn listing_cursor(session: &mut Session) -> Result<Option<String>, DatabaseError> {
-    let sql = "-- listing_cursor\nSELECT listing_cursor FROM pfp_installation";
-    column(&session.one(sql, &[]).await?, "listing_cursor")
+pub async fn resume_listing(session: &mut Session) -> Result<ListingProgress, DatabaseError> {
+    let sql = "-- resume_listing\nSELECT listing_cursor, listing_objects FROM pfp_installation";
+    let row = session.one(sql, &[]).await?;
+    let progress = ListingProgress {
+        cursor: column(&row, "listing_cursor")?,
+        objects: column(&row, "listing_objects")?,
+    };
+    if progress.cursor.is_none() {
+        forget_held(session).await?;
+        return Ok(ListingProgress { objects: 0, ..progress });
+    }
+    Ok(progress)
 }
 
 /// Notes how far the listing has come.
 ///
 /// # Errors
 /// The database failed.
-pub async fn save_listing_cursor(session: &mut Session, key: &str) -> Result<(), DatabaseError> {
-    let sql = "-- save_listing_cursor
-        UPDATE pfp_installation SET listing_cursor = $1,
+pub async fn save_listing(session: &mut Session, progress: &ListingProgress) -> Result<(), DatabaseError> {
+    let sql = "-- save_listing
+        UPDATE pfp_installation SET listing_cursor = $1, listing_objects = $2,
             listing_started_at = CASE WHEN listing_cursor IS NULL THEN now() ELSE listing_started_at END";
-    session.execute(sql, &[&key]).await?;
+    session.execute(sql, &[&progress.cursor, &progress.objects]).await?;
     Ok(())
 }
 
@@ -65,8 +83,48 @@ pub async fn save_listing_cursor(session: &mut Session, key: &str) -> Result<(),
 /// # Errors
 /// The database failed.
 pub async fn finish_listing(session: &mut Session) -> Result<(), DatabaseError> {
-    let sql =
-        "-- finish_listing\nUPDATE pfp_installation SET listing_cursor = NULL, listing_finished_at = now()";
+    let sql = "-- finish_listing
+        UPDATE pfp_installation SET listing_cursor = NULL, listing_objects = 0, listing_finished_at = now()";
+    session.execute(sql, &[]).await?;
+    Ok(())
+}
+
+/// Lists objects for deletion, but not yet due: the listing's end decides.
+///
+/// # Errors
+/// The database failed.
+pub async fn hold_deletions(session: &mut Session, keys: &[String]) -> Result<(), DatabaseError> {
+    let sql = "-- hold_deletions
+        INSERT INTO object_deletions (object_key, retry_at) SELECT unnest($1::text[]), 'infinity' ON CONFLICT DO NOTHING";
+    session.execute(sql, &[&keys]).await?;
+    Ok(())
+}
+
+/// How many deletions are held.
+///
+/// # Errors
+/// The database failed.
+pub async fn held_deletions(session: &mut Session) -> Result<i64, DatabaseError> {
+    let sql = "-- held_deletions\nSELECT count(*) AS held FROM object_deletions WHERE retry_at = 'infinity'";
+    column(&session.one(sql, &[]).await?, "held")
+}
+
+/// Makes the held deletions due.
+///
+/// # Errors
+/// The database failed.
+pub async fn release_held(session: &mut Session) -> Result<(), DatabaseError> {
+    let sql = "-- release_held\nUPDATE object_deletions SET retry_at = now() WHERE retry_at = 'infinity'";
+    session.execute(sql, &[]).await?;
+    Ok(())
+}
+
+/// Takes the held deletions off the list; the next listing finds them again.
+///
+/// # Errors
+/// The database failed.
+pub async fn forget_held(session: &mut Session) -> Result<(), DatabaseError> {
+    let sql = "-- forget_held\nDELETE FROM object_deletions WHERE retry_at = 'infinity'";
     session.execute(sql, &[]).await?;
     Ok(())
 }

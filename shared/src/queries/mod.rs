@@ -14,7 +14,10 @@ pub use deletions::{deletions_done, deletions_failed, due_deletions, list_deleti
 pub use gauges::{Gauges, gauges};
 pub use installation::{InstallationRow, installation, set_bucket};
 pub use jobs::{Claim, ClaimedJob, Promotion, Release, claim, promote, reject, release, renew_claim};
-pub use listing::{finish_listing, listing_cursor, save_listing_cursor, try_lock_listing, unnamed_keys};
+pub use listing::{
+    ListingProgress, finish_listing, forget_held, held_deletions, hold_deletions, release_held,
+    resume_listing, save_listing, try_lock_listing, unnamed_keys,
+};
 pub use receive::{
     Accepted, EarlierUpload, Refusal, Reservation, Reserve, UploadLimits, accept, forget_reservation,
     mark_published, renew_reservation, reserve,

@@ -8,8 +8,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-/// Building the transform of a CMYK profile takes 10 ms, many times what using it takes, and most pictures carry
-/// one of a handful of profiles. Each transform takes up to a megabyte.
+/// Building the transform of a CMYK profile takes 10 ms, many times what using it takes, and most pictures
+/// carry one of a handful of profiles. Each transform takes up to a megabyte.
 const CACHED_TRANSFORMS: usize = 8;
 
 /// Profiles of printers take up to 4 MiB; one beyond that counts as broken.
@@ -88,14 +88,14 @@ fn build(profile: &[u8], layout: Layout) -> Option<Transform> {
     (!needless).then_some(Transform { executor, black_point })
 }
 
-/// Ink on paper is never as dark as a screen: without compensation every print would look faded. As in Little CMS,
-/// the light of four full inks is taken away and the rest stretched, in linear light.
+/// Ink on paper is never as dark as a screen: without compensation every print would look faded. As in Little
+/// CMS, the light of four full inks is taken away and the rest stretched, in linear light.
 fn black_point(executor: &Executor) -> Option<Arc<[u8; 256]>> {
     /// The light of half of the lightness; a profile whose black is lighter isn't that of a printer.
     const BRIGHTEST_BLACK: f64 = 0.184;
     let mut black = [0; 3];
     executor.transform(&[255; 4], &mut black).ok()?;
-    let [red, green, blue] = black.map(|value| to_linear(value));
+    let [red, green, blue] = black.map(to_linear);
     let light = (0.2126 * red + 0.7152 * green + 0.0722 * blue).min(BRIGHTEST_BLACK);
     let mut table = [0; 256];
     for (value, compensated) in (0..=255).zip(&mut table) {
@@ -110,7 +110,11 @@ fn to_linear(value: u8) -> f64 {
     if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte before the cast")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to a byte before the cast"
+)]
 fn from_linear(light: f64) -> u8 {
     let value = if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 };
     (value * 255.0).round().clamp(0.0, 255.0) as u8

@@ -1,4 +1,5 @@
-//! Looks at the header: what the file is, whether it is within the limits, and what it takes to make a picture of it.
+//! Looks at the header: what the file is, whether it is within the limits, and what it takes to make a
+//! picture of it.
 
 use super::gif::blocks::{self, GifHeader};
 use super::jpeg::markers::{self, JpegHeader};
@@ -37,8 +38,9 @@ pub(super) enum Header {
     Gif(GifHeader),
 }
 
-/// Nanoseconds that a decoder spends on a coefficient that a scan only passes over, at least, on a fast machine.
-const NANOSECONDS_PER_VISIT: u64 = 1;
+/// Coefficients that a decoder passes over in a nanosecond, at most: measured with the cheapest scans there
+/// are, runs of empty blocks, 89 of them over 52 million pixels in 1.2 s.
+const VISITS_PER_NANOSECOND: u64 = 4;
 
 /// Reads a file's header, without decoding anything, and checks every limit that can be told from it.
 ///
@@ -65,7 +67,7 @@ fn jpeg(bytes: &[u8], options: &PictureOptions) -> Result<Inspected, Failure> {
     let limits = &options.limits;
     let header = markers::read(bytes, limits)?;
     // Scans can make a decoder pass over a picture's coefficients again and again for next to no bytes.
-    let passing = Duration::from_nanos(header.visits.saturating_mul(NANOSECONDS_PER_VISIT));
+    let passing = Duration::from_nanos(header.visits / VISITS_PER_NANOSECOND);
     if passing > limits.decode_timeout {
         return Err(refusal::too_much_time(passing, limits.decode_timeout));
     }

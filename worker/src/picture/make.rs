@@ -55,7 +55,8 @@ pub fn make_picture(
     let placement = Placement::new(width, height, orientation, crop, options)?;
     let deadline = Deadline::start(options.limits.decode_timeout);
     let job = Job { bytes, placement, options, deadline };
-    // Files come from strangers, decoders from elsewhere: what makes one panic is a damaged file, no fault of ours.
+    // Files come from strangers, decoders from elsewhere: what makes one panic is a damaged file, no fault of
+    // ours.
     let made = catch_unwind(AssertUnwindSafe(|| match &inspected.header {
         Header::Jpeg(header) => job.jpeg(header),
         Header::Png(header) => job.png(header),

@@ -1,7 +1,7 @@
 //! Reduction by whole factors, a row at a time: each pixel of the result is the mean of a box.
 //!
-//! It runs while rows are decoded, so a picture needn't be in memory, and it leaves at least twice the wanted size
-//! to the resize that follows, whose filter then makes the quality.
+//! It runs while rows are decoded, so a picture needn't be in memory, and it leaves at least twice the wanted
+//! size to the resize that follows, whose filter then makes the quality.
 
 use super::pixels::{Layout, Pixels};
 use super::placement::{Placement, Rect};
@@ -134,8 +134,8 @@ impl Shrinker {
     }
 }
 
-/// Pixels per channel and side of a reduced picture, at most, for `made` pixels of the result: less than twice the
-/// gap, and a box that is cut by the edge.
+/// Pixels per channel and side of a reduced picture, at most, for `made` pixels of the result: less than
+/// twice the gap, and a box that is cut by the edge.
 pub(super) fn largest_side(made: u32) -> u64 {
     u64::from(made) * 4 + 2
 }
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_box_is_the_mean_of_its_pixels_and_twice_the_size_is_left() {
-        let reduced = shrink(65, 48, Layout::Grey, 8, |x, _| vec![if x % 2 == 0 { 10 } else { 21 }]);
+        let reduced = shrink(65, 48, Layout::Grey, 8, |x, _| vec![if x.is_multiple_of(2) { 10 } else { 21 }]);
         // 65 pixels into boxes of 4: the last box is one pixel wide.
         assert_eq!((reduced.pixels.width, reduced.pixels.height), (17, 12));
         assert!(reduced.pixels.data[..16].iter().all(|value| *value == 16));
@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_colour_of_what_is_transparent_does_not_bleed() {
-        let pixel = |x: u32, _| if x % 2 == 0 { vec![200, 100, 50, 255] } else { vec![0, 255, 0, 0] };
+        let pixel =
+            |x: u32, _| if x.is_multiple_of(2) { vec![200, 100, 50, 255] } else { vec![0, 255, 0, 0] };
         let reduced = shrink(64, 64, Layout::Rgba, 8, pixel);
         assert!(reduced.pixels.data.chunks_exact(4).all(|pixel| pixel == [200, 100, 50, 128]));
     }

@@ -1,5 +1,5 @@
-//! GIF: [`blocks`] says what a file is, [`frame`] decodes one frame, [`canvas`] puts frames together as a viewer
-//! does, [`palette`] finds the colours of a made frame and [`encode`] writes them.
+//! GIF: [`blocks`] says what a file is, [`frame`] decodes one frame, [`canvas`] puts frames together as a
+//! viewer does, [`palette`] finds the colours of a made frame and [`encode`] writes them.
 
 pub(super) mod blocks;
 pub(super) mod canvas;

@@ -1,8 +1,8 @@
 //! The colours of a made frame: its own where they are few, else the 255 that stand for them best.
 //!
-//! The choice is Wu's (Xiaolin Wu, "Efficient Statistical Computations for Optimal Color Quantization", Graphics
-//! Gems II): the colour cube, cut into the boxes whose colours vary least. It takes about a millisecond a frame,
-//! where a neural quantizer takes ten, at an error that is as low.
+//! The choice is Wu's (Xiaolin Wu, "Efficient Statistical Computations for Optimal Color Quantization",
+//! Graphics Gems II): the colour cube, cut into the boxes whose colours vary least. It takes about a
+//! millisecond a frame, where a neural quantizer takes ten, at an error that is as low.
 
 use std::collections::HashMap;
 

@@ -25,6 +25,8 @@ pub(in crate::picture) struct Component {
     /// Blocks in a minimum coded unit, across and down: 1 to 4.
     pub(in crate::picture) across: u32,
     pub(in crate::picture) down: u32,
+    /// The number of its quantization table.
+    pub(in crate::picture) quantization: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,12 @@ impl Frame {
         }
         let components = rest
             .chunks_exact(3)
-            .map(|c| Component { id: c[0], across: u32::from(c[1] >> 4), down: u32::from(c[1] & 15) })
+            .map(|c| Component {
+                id: c[0],
+                across: u32::from(c[1] >> 4),
+                down: u32::from(c[1] & 15),
+                quantization: c[2],
+            })
             .collect();
         let frame = Self { progressive: marker == 0xC2, width, height, components };
         frame.check_sampling()?;

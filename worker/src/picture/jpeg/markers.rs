@@ -10,8 +10,19 @@ use crate::picture::refusal;
 use pfp_shared::failure::Failure;
 use std::ops::Range;
 
-const START_OF_SCAN: u8 = 0xDA;
+pub(super) const START_OF_SCAN: u8 = 0xDA;
 const END_OF_IMAGE: u8 = 0xD9;
+
+/// How components are spread over scans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::picture) enum Spread {
+    /// All in the first scan.
+    Together,
+    /// Each in a scan of its own.
+    Apart,
+    /// Some of them in one scan, others in another.
+    Mixed,
+}
 
 /// What the markers say; ranges are offsets into the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +30,8 @@ pub(in crate::picture) struct JpegHeader {
     pub(in crate::picture) frame: Frame,
     pub(in crate::picture) coding: Coding,
     pub(in crate::picture) scans: u32,
-    /// Every component is in the first scan: the decoder of a baseline JPEG needn't keep coefficients.
-    pub(in crate::picture) whole_first_scan: bool,
+    /// How a sequential JPEG spreads its components over scans.
+    pub(in crate::picture) spread: Spread,
     /// Coefficients that the scans visit, over all of them.
     pub(in crate::picture) visits: u64,
     pub(in crate::picture) orientation: Orientation,
@@ -28,29 +39,24 @@ pub(in crate::picture) struct JpegHeader {
     pub(in crate::picture) icc: Vec<Range<usize>>,
     /// The segments and scans that pixels are made of: no metadata, no padding, nothing after the picture.
     pub(in crate::picture) essential: Vec<Range<usize>>,
-    /// The picture has its end marker.
-    pub(in crate::picture) ended: bool,
 }
 
-/// Walks the markers up to the end of the first picture (camera files may hold more of them), or until a limit of
-/// size or scans is passed.
+/// Walks the markers up to the end of the first picture (camera files may hold more of them), or until a
+/// limit of size or scans is passed.
 pub(in crate::picture) fn read(bytes: &[u8], limits: &Limits) -> Result<JpegHeader, Failure> {
     let mut walk = Walk::new(bytes, limits);
     let mut at = 2;
-    let mut ended = false;
     while let Some((marker, start)) = next_marker(bytes, at) {
         at = match marker {
             // Markers without a length; a second start of image is harmless.
             0x01 | 0xD0..=0xD8 => start + 2,
-            END_OF_IMAGE => {
-                ended = true;
-                break;
-            }
+            END_OF_IMAGE => return walk.finish(),
             START_OF_SCAN => walk.scan(start)?,
             _ => walk.segment(marker, start)?,
         };
     }
-    walk.finish(ended)
+    // Browsers show what there is; but without the end marker nobody can tell whether something is missing.
+    Err(corrupt("it ends before its end marker"))
 }
 
 /// The next marker at or after `at`, and where it starts (at the last fill byte before its code).
@@ -83,7 +89,9 @@ struct Walk<'a> {
     adobe_transform: Option<u8>,
     jfif: bool,
     scans: u32,
-    whole_first_scan: bool,
+    /// Components in the first scan, and in the largest.
+    first_scan: usize,
+    largest_scan: usize,
     /// Ids of the components whose DC coefficients have come.
     coded: Vec<u8>,
     visits: u64,
@@ -101,7 +109,8 @@ impl<'a> Walk<'a> {
             adobe_transform: None,
             jfif: false,
             scans: 0,
-            whole_first_scan: false,
+            first_scan: 0,
+            largest_scan: 0,
             coded: Vec::new(),
             visits: 0,
             orientation: Orientation::Upright,
@@ -177,8 +186,9 @@ impl<'a> Walk<'a> {
             return Err(refusal::too_many_scans(self.scans, self.limits.max_scans));
         }
         if self.scans == 1 {
-            self.whole_first_scan = count == frame.components.len();
+            self.first_scan = count;
         }
+        self.largest_scan = self.largest_scan.max(count);
         let (first, last) = (body[1 + 2 * count], body[2 + 2 * count]);
         let band = u64::from(last.min(63).saturating_sub(first)) + 1;
         for &id in body[1..=2 * count].iter().step_by(2) {
@@ -194,10 +204,20 @@ impl<'a> Walk<'a> {
         Ok(data_end)
     }
 
-    fn finish(mut self, ended: bool) -> Result<JpegHeader, Failure> {
+    fn finish(mut self) -> Result<JpegHeader, Failure> {
         let frame = self.frame.take().ok_or_else(|| corrupt("it ends before its frame header"))?;
         if frame.components.iter().any(|component| !self.coded.contains(&component.id)) {
             return Err(corrupt("it ends before all of its components have come"));
+        }
+        let spread = if self.first_scan == frame.components.len() {
+            Spread::Together
+        } else if self.largest_scan == 1 {
+            Spread::Apart
+        } else {
+            Spread::Mixed
+        };
+        if spread == Spread::Mixed && !frame.progressive && frame.largest_sampling() != (1, 1) {
+            return Err(refusal::unsupported_jpeg("sequential, some components sharing a scan"));
         }
         // A profile with a piece missing or repeated is broken, and a broken profile is ignored.
         self.icc.sort_by_key(|(number, ..)| *number);
@@ -210,12 +230,11 @@ impl<'a> Walk<'a> {
             coding: frame.coding(self.jfif, self.adobe_transform),
             frame,
             scans: self.scans,
-            whole_first_scan: self.whole_first_scan,
+            spread,
             visits: self.visits,
             orientation: self.orientation,
             icc,
             essential: self.essential,
-            ended,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Pixels of a PNG. Rows are reduced while they are read, so that memory stays small however large the picture
-//! is; only an interlaced one has to be whole first.
+//! Pixels of a PNG. Rows are reduced while they are read, so that memory stays small however large the
+//! picture is; only an interlaced one has to be whole first.
 
 use super::chunks::PngHeader;
 use super::corrupt;
@@ -63,8 +63,8 @@ fn damaged(_: DecodingError) -> Failure {
     corrupt("its picture data end too early, fail their checksum or can't be decoded")
 }
 
-/// What the decoder gets to see: metadata, among them compressed texts that would be inflated, are left out, and
-/// so are an animation's later frames, which leaves the picture that is meant for whoever shows only one.
+/// What the decoder gets to see: metadata, among them compressed texts that would be inflated, are left out,
+/// and so are an animation's later frames, which leaves the picture that is meant for whoever shows only one.
 fn essential_stream(bytes: &[u8], header: &PngHeader) -> Vec<u8> {
     let signature = bytes.get(..8).unwrap_or_default();
     let length: usize = header.essential.iter().map(ExactSizeIterator::len).sum();

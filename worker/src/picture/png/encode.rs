@@ -3,8 +3,8 @@
 use crate::picture::pixels::{Layout, Pixels};
 use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 
-/// A PNG with 8 bits a channel. The fast compression with a filter chosen for every row makes files about as small
-/// as the best one does, in a tenth of the time.
+/// A PNG with 8 bits a channel. The fast compression with a filter chosen for every row makes files about as
+/// small as the best one does, in a tenth of the time.
 pub(in crate::picture) fn encode(pixels: &Pixels) -> anyhow::Result<Vec<u8>> {
     let colours = match pixels.layout {
         Layout::Grey => ColorType::Grayscale,
