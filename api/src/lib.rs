@@ -1,1 +1,102 @@
-//! x
+//! The API of pfp: takes uploads, tells their status, serves pictures. It never decodes an image.
+//!
+//! # Layout, in reading order
+//!
+//! - [`upload_picture`]: the life of an upload up to its 202, step by step; [`receive`]: what the steps are made
+//!   of, from the declared length and type to the staged object.
+//! - [`upload_status`], [`user`], [`pictures`]: what can be asked afterwards; [`shown`]: the JSON of it.
+//! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
+//!   [`auth`], [`token`], [`query`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
+//! - [`server`]: connections, their time-outs and their end; [`state`], [`config`], [`command`]: the process.
+//! - [`health`], [`problems`], [`openapi`]: what operators and developers ask.
+
+pub mod auth;
+pub mod body;
+pub mod command;
+pub mod config;
+pub mod error;
+pub mod etag;
+pub mod health;
+pub mod observe;
+pub mod openapi;
+pub mod pictures;
+pub mod problems;
+pub mod query;
+pub mod receive;
+pub mod request_id;
+pub mod routes;
+pub mod server;
+pub mod shown;
+pub mod state;
+pub mod token;
+pub mod upload_picture;
+pub mod upload_status;
+pub mod user;
+
+pub use server::serve;
+
+use crate::{
+    config::ApiConfig,
+    server::{listen, serve_metrics},
+    state::{AppState, RenderMetrics},
+};
+use pfp_shared::{metrics, services::Services};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// The process's name towards database and broker.
+const APPLICATION: &str = "pfp-api";
+
+/// How often the metrics' recorder folds what was recorded, so that it doesn't grow while nobody asks for it.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Runs the API until told to stop: opens what it stands on, listens, serves.
+///
+/// # Errors
+/// A setting can't be used, an address can't be listened on, or database and bucket don't belong together.
+pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<()> {
+    // Several libraries bring a TLS stack; this one is for those that don't choose.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let services = Services::new(&config.connections, APPLICATION)?;
+    let listener = listen("PFP_LISTEN", config.listen).await?;
+    let metrics_listener = match config.metrics_listen {
+        Some(address) => Some(listen("PFP_METRICS_LISTEN", address).await?),
+        None => None,
+    };
+    let address = listener.local_addr()?;
+    let state = AppState::new(config, services.clone(), format!("http://{address}"), recorder()?);
+    tracing::info!(%address, public_url = state.public_url, storage = services.storage.describe(), "listening");
+    // A mismatch ends the serving; the services end after the requests that use them.
+    let (serving, end) = (stop.child_token(), CancellationToken::new());
+    let watch = async {
+        let watched = services.clone().watch(APPLICATION, end.clone()).await;
+        serving.cancel();
+        watched
+    };
+    let serve_all = async {
+        let metrics = metrics_listener
+            .map(|listener| tokio::spawn(serve_metrics(listener, state.clone(), end.clone())));
+        serve(listener, state.clone(), serving.clone()).await;
+        end.cancel();
+        if let Some(metrics) = metrics {
+            let _ = metrics.await;
+        }
+    };
+    let (watched, ()) = tokio::join!(watch, serve_all);
+    services.database.close();
+    tracing::info!("ended");
+    Ok(watched?)
+}
+
+/// The recorder of this process, kept small while nobody asks for it.
+fn recorder() -> anyhow::Result<RenderMetrics> {
+    let handle = metrics::install()?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(Arc::new(move || handle.render()))
+}

@@ -30,6 +30,9 @@ impl Dependency {
     }
 }
 
+/// The state before the first look.
+const UNKNOWN: &str = "not connected yet";
+
 /// What was last seen of the three; `None` is up, a text is why not.
 type States = [Option<Arc<str>>; 3];
 
@@ -41,7 +44,7 @@ pub struct Dependencies {
 
 impl Default for Dependencies {
     fn default() -> Self {
-        let unknown: Arc<str> = Arc::from("not connected yet");
+        let unknown: Arc<str> = Arc::from(UNKNOWN);
         for dependency in Dependency::ALL {
             metrics::gauge!("pfp_dependency_up", "dependency" => dependency.as_str()).set(0.0);
         }
@@ -79,9 +82,9 @@ impl Dependencies {
 
     fn set(&self, dependency: Dependency, state: Option<&str>) {
         let index = dependency as usize;
-        let mut was_up = None;
+        let mut before = None;
         self.states.send_if_modified(|states| {
-            was_up = Some(states[index].is_none());
+            before = states[index].clone();
             let changed = states[index].as_deref() != state;
             if changed {
                 states[index] = state.map(Arc::from);
@@ -93,12 +96,13 @@ impl Dependencies {
         } else {
             0.0
         });
-        // A line for each change, not for each look.
-        match (was_up, state) {
-            (Some(true), Some(reason)) => {
+        // A line for each change, not for each look. The first look is a change: a process that never gets on
+        // has to say why.
+        match (before.as_deref(), state) {
+            (None | Some(UNKNOWN), Some(reason)) => {
                 tracing::error!(dependency = dependency.as_str(), reason, "dependency is down")
             }
-            (Some(false), None) => tracing::info!(dependency = dependency.as_str(), "dependency is up"),
+            (Some(_), None) => tracing::info!(dependency = dependency.as_str(), "dependency is up"),
             _ => {}
         }
     }

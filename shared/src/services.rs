@@ -135,11 +135,17 @@ impl Services {
             } else if was_up {
                 self.storage.check_read().await.map_err(|error| error.to_string())
             } else {
-                self.storage.check_write().await.map_err(|problem| problem.to_string())
+                self.check_bucket().await
             };
             pause(&health, seen, stop).await;
         }
         Ok(())
+    }
+
+    /// Whether a bucket that was out can be used again, and is still ours.
+    async fn check_bucket(&self) -> Result<(), String> {
+        self.storage.check_write().await.map_err(|problem| problem.to_string())?;
+        self.storage.check_read().await.map_err(|error| error.to_string())
     }
 
     /// Creates the bucket if need be, and makes sure that it and the database belong together.

@@ -4,12 +4,17 @@
 //! [`system::TestSystem`] is a database, a queue and a bucket of its own with APIs and workers; it ends with
 //! [`system::TestSystem::finish`], which fails the test if anything is left behind. [`client`] is what a
 //! client does, [`wait`] how a test waits.
+//!
+//! [`breakage`] takes servers down, [`chaos_store`] is an object store that misbehaves, [`load`] uploads meanwhile.
 
 #![allow(clippy::panic, reason = "a harness fails its test by a panic that says what is wrong")]
 
+pub mod breakage;
 pub mod bucket;
+pub mod chaos_store;
 pub mod client;
 pub mod database;
+pub mod load;
 pub mod pictures;
 pub mod process;
 pub mod servers;

@@ -25,25 +25,44 @@ pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} isn't set: run the tests by tests/run.sh"))
 }
 
+/// How often a test of chance is repeated: once, or as `PFP_TEST_ROUNDS` says.
+///
+/// # Panics
+/// It doesn't say a number.
+#[must_use]
+pub fn rounds() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "the harness is told by tests/run.sh")]
+    let rounds = std::env::var("PFP_TEST_ROUNDS");
+    rounds.map_or(1, |rounds| rounds.parse().expect("PFP_TEST_ROUNDS is a number"))
+}
+
 impl Servers {
     /// The servers that all tests share.
     #[must_use]
     pub fn shared() -> Self {
-        Self::of(PathBuf::from(variable("PFP_TEST_SERVERS")))
+        Self::of(PathBuf::from(variable("PFP_TEST_SERVERS")), "status")
     }
 
     /// The servers that tests may take down, one test at a time.
     #[must_use]
     pub fn to_break() -> Self {
-        let servers = Self::of(PathBuf::from(variable("PFP_TEST_SERVERS_TO_BREAK")));
-        servers.run("start", "all");
+        // One that is left down by a test that failed is started; its ports and passwords are as they were.
+        Self::of(PathBuf::from(variable("PFP_TEST_SERVERS_TO_BREAK")), "start")
+    }
+
+    fn of(folder: PathBuf, command: &str) -> Self {
+        let mut servers = Self { folder, values: BTreeMap::new() };
+        servers.values = assignments(&servers.run(command, "all"));
         servers
     }
 
-    fn of(folder: PathBuf) -> Self {
-        let mut servers = Self { folder, values: BTreeMap::new() };
-        servers.values = assignments(&servers.run("status", "all"));
-        servers
+    /// What the servers' script says of a server now.
+    ///
+    /// # Panics
+    /// It doesn't run.
+    #[must_use]
+    pub fn status(&self, server: &str) -> BTreeMap<String, String> {
+        assignments(&self.run("status", server))
     }
 
     /// What the servers' script says of one, for example `POSTGRES_PORT`.

@@ -231,6 +231,16 @@ impl TestSystem {
         .await;
     }
 
+    /// Waits until the first listing of the bucket has ended: from then on, what no row names stays, and
+    /// [`TestSystem::finish`] sees it.
+    pub async fn listed(&self) {
+        until("the bucket was listed", PATIENCE, async || {
+            let sql = "SELECT count(*) FROM pfp_installation WHERE listing_finished_at IS NOT NULL";
+            (self.database.count(sql).await == 1).then_some(())
+        })
+        .await;
+    }
+
     /// The keys that rows name.
     pub async fn named_objects(&self) -> Vec<String> {
         let sql = "SELECT picture_key AS key FROM users WHERE picture_key IS NOT NULL

@@ -98,7 +98,6 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_LISTEN", Some("127.0.0.1:8000"), Kind::Address, Api, "where the API listens"),
     setting("PFP_METRICS_LISTEN", None, Kind::Address, Both, "where metrics are served: for the API a listener of their own, for a worker health and metrics"),
     setting("PFP_PUBLIC_URL", None, Kind::Url(&["http", "https"]), Both, "the base of every URL that leaves; required for workers, for the API http://{PFP_LISTEN} when not set"),
-    setting("PFP_CORS_ORIGINS", None, Kind::Text, Api, "origins of web pages that may call the API, separated by commas"),
     // Tokens
     secret("PFP_JWT_SECRET", Api, "the HS256 secret that tokens are signed with, 32 bytes or more"),
     secret("PFP_JWT_SECRET_PREVIOUS", Api, "the secret before, still accepted while PFP_JWT_SECRET is being rotated"),
@@ -120,7 +119,6 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_PICTURE_QUALITY", Some("85"), Kind::Count(1, 100), Worker, "the JPEG quality of the finished picture"),
     setting("PFP_GIF_ANIMATION", Some("keep"), Kind::Choice(&["keep", "first-frame"]), Worker, "what becomes of animated GIFs"),
     setting("PFP_PICTURE_MAX_AGE", Some("365d"), seconds(0, YEAR), Api, "how long caches may keep a picture"),
-    setting("PFP_PUBLIC_USER_PICTURES", Some("false"), Kind::Bool, Api, "serve every user's picture at /users/{id}/picture"),
     // How much at once
     setting("PFP_UPLOAD_MEMORY", Some("128MiB"), Kind::Size(MIB, 1024 * GIB), Api, "the most bytes of uploads that are held in memory at once"),
     setting("PFP_UPLOAD_MEMORY_WAIT", Some("1s"), milliseconds(0, 60_000), Api, "how long an upload waits for memory before it is told overloaded"),

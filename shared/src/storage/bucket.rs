@@ -90,7 +90,7 @@ impl Storage {
             "there is no such bucket, and PFP_S3_CREATE_BUCKET is false or was refused".to_owned()
         } else if is_permission {
             format!(
-                "the access key hasn't the rights it needs (put, get, delete, list in this bucket): {text}"
+                "the access key (PFP_S3_ACCESS_KEY) hasn't the rights that are needed (put, get, delete, list in this bucket): {text}"
             )
         } else if matches!(error, StorageError::Unavailable(_)) {
             format!("nothing usable answers there: check PFP_S3_ENDPOINT: {text}")

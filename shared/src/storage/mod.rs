@@ -1,6 +1,7 @@
 //! The object store: an S3 bucket or a folder, behind the same few operations.
 
 mod bucket;
+mod deletion;
 mod error;
 mod folder;
 mod keys;
@@ -18,7 +19,7 @@ use crate::{
     tls,
 };
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, TryStreamExt};
 use object_store::{
     Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, ObjectStore, ObjectStoreExt,
     PutOptions, PutPayload, RetryConfig,
@@ -138,26 +139,6 @@ impl Storage {
             result.bytes().await.map(Ok)
         };
         self.bounded(work).await?
-    }
-
-    /// Deletes objects; one that isn't there counts as deleted. Returns the keys that couldn't be, with why.
-    pub async fn delete(&self, keys: &[String]) -> Vec<(String, StorageError)> {
-        let paths = keys.iter().map(|key| Ok(Path::from(key.as_str()))).collect::<Vec<_>>();
-        let work = async {
-            let results: Vec<_> = self.store.delete_stream(stream::iter(paths).boxed()).collect().await;
-            let outcome = keys.iter().zip(results).filter_map(|(key, result)| {
-                let error = StorageError::from(result.err()?);
-                (!matches!(error, StorageError::NotFound(_))).then(|| (key.clone(), error))
-            });
-            Ok(outcome.collect())
-        };
-        match self.bounded(work).await {
-            Ok(failed) => failed,
-            Err(error) => {
-                let text = error.to_string();
-                keys.iter().map(|key| (key.clone(), StorageError::Unavailable(text.clone()))).collect()
-            }
-        }
     }
 
     /// The keys of all objects under a prefix that come after `after`, in the store's order.

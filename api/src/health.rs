@@ -1,0 +1,99 @@
+//! What operators ask: is the process up, can it be used, what are its numbers.
+
+use crate::state::AppState;
+use axum::{
+    Json,
+    extract::State,
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::IntoResponse,
+};
+use pfp_shared::dependencies::{Dependencies, Dependency};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// Without these no upload can be taken and no picture served. Without the broker both can: uploads wait in
+/// their rows, and taking the API out of service would turn the broker's outage into everybody's.
+const NEEDED: [Dependency; 2] = [Dependency::Database, Dependency::Storage];
+
+const NO_STORE: (HeaderName, HeaderValue) = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+/// How the process is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `up`; of readiness: `ready`, `degraded` (the broker is out: uploads are taken and wait), `unavailable`
+    /// or `stopping`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Each dependency: `up` or `down`. Why one is down is in the log.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>)]
+    dependencies: BTreeMap<&'static str, &'static str>,
+}
+
+/// The process is up.
+#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, description = "The process is up.", body = Health)))]
+pub async fn livez() -> impl IntoResponse {
+    ([NO_STORE], Json(Health { status: "up", dependencies: BTreeMap::new() }))
+}
+
+/// Uploads can be taken and pictures served.
+#[utoipa::path(get, path = "/readyz", tag = "operators", responses(
+    (status = 200, description = "Usable.", body = Health),
+    (status = 503, description = "Not usable: a dependency is out, or the process is being stopped.", body = Health),
+))]
+pub async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
+    let (status, health) = readiness(&state.services.dependencies, state.stopping.is_cancelled());
+    (status, [NO_STORE], Json(health))
+}
+
+fn readiness(dependencies: &Dependencies, stopping: bool) -> (StatusCode, Health) {
+    let is_up = |dependency: Dependency| dependencies.trouble(dependency).is_none();
+    let words = Dependency::ALL
+        .map(|dependency| (dependency.as_str(), if is_up(dependency) { "up" } else { "down" }));
+    let (code, status) = if stopping {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    } else if !NEEDED.into_iter().all(is_up) {
+        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+    } else if Dependency::ALL.into_iter().all(is_up) {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::OK, "degraded")
+    };
+    (code, Health { status, dependencies: BTreeMap::from(words) })
+}
+
+/// The metrics, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operators", responses(
+    (status = 200, description = "Metrics, in the text format of Prometheus. Not on this listener when PFP_METRICS_LISTEN is set.", content_type = "text/plain", body = String),
+))]
+pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(CONTENT_TYPE, text), NO_STORE], (state.render_metrics)())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_names_what_is_out_and_is_red_only_without_database_or_storage() {
+        let dependencies = Dependencies::default();
+        let told = |stopping| {
+            let (code, health) = readiness(&dependencies, stopping);
+            (code.as_u16(), health.status, health.dependencies["broker"])
+        };
+        assert_eq!(told(false), (503, "unavailable", "down"));
+        dependencies.health(Dependency::Database).up();
+        dependencies.health(Dependency::Storage).up();
+        assert_eq!(told(false), (200, "degraded", "down"));
+        dependencies.health(Dependency::Broker).up();
+        assert_eq!(told(false), (200, "ready", "up"));
+        assert_eq!(told(true), (503, "stopping", "up"));
+        dependencies.health(Dependency::Storage).down("refused");
+        assert_eq!(told(false), (503, "unavailable", "up"));
+    }
+}

@@ -1,0 +1,91 @@
+//! Finished pictures, for everyone.
+
+use crate::{error::ApiError, etag, state::AppState};
+use axum::{
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG},
+    },
+    response::{IntoResponse, Response},
+};
+use pfp_shared::{
+    dependencies::Dependency,
+    failure::{Failure, FailureCode},
+    storage::{PictureKey, StorageError},
+};
+
+/// Far above what a worker makes; what is larger isn't a picture of ours.
+const LARGEST_PICTURE: u64 = 8 << 20;
+
+/// A finished picture. Its key names its bytes for ever, so it may be cached for as long as one likes.
+#[utoipa::path(get, path = "/pictures/{key}", tag = "pictures",
+    params(
+        ("key" = String, Path, description = "32 hexadecimal digits and an extension.", example = "0123456789abcdef0123456789abcdef.jpg"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has."),
+    ),
+    responses(crate::openapi::PictureAnswers))]
+pub async fn picture(
+    State(state): State<AppState>,
+    key: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let key = key.ok().and_then(|Path(key)| file_name(&key)).ok_or_else(not_found)?;
+    state.require(&[Dependency::Storage])?;
+    // Also before a 304: a picture that was erased must not live on in caches that ask.
+    let bytes = match state.services.storage.get(key.as_str(), LARGEST_PICTURE).await {
+        Err(StorageError::NotFound(_)) => return Err(not_found()),
+        other => other?,
+    };
+    let tag = tag_of(&key);
+    let mut response = if etag::matches(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let length = HeaderValue::from(bytes.len());
+        let media_type = HeaderValue::from_static(key.format().media_type());
+        ([(CONTENT_TYPE, media_type), (CONTENT_LENGTH, length)], Body::from(bytes)).into_response()
+    };
+    response.headers_mut().extend(caching(&state, &tag));
+    Ok(response)
+}
+
+fn caching(state: &AppState, tag: &str) -> [(HeaderName, HeaderValue); 4] {
+    let max_age = state.config.picture_max_age.as_secs();
+    let cache = format!("public, max-age={max_age}, immutable");
+    let text = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
+    [
+        (ETAG, text(tag)),
+        (CACHE_CONTROL, text(&cache)),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
+    ]
+}
+
+/// Only a key's last part is an address: `pictures%2F…` isn't one.
+fn file_name(text: &str) -> Option<PictureKey> {
+    PictureKey::parse(text).filter(|_| !text.contains('/'))
+}
+
+/// The key's digits: they name the bytes, which never change.
+fn tag_of(key: &PictureKey) -> String {
+    let name = key.as_str().rsplit('/').next().unwrap_or_default();
+    format!("\"{}\"", name.split('.').next().unwrap_or_default())
+}
+
+fn not_found() -> ApiError {
+    Failure::new(FailureCode::PictureNotFound, "There is no picture at this address.").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_named_by_its_file_name_alone_and_tagged_by_its_digits() {
+        let name = "0123456789abcdef0123456789abcdef.jpg";
+        assert_eq!(tag_of(&file_name(name).unwrap()), "\"0123456789abcdef0123456789abcdef\"");
+        assert!(file_name(&format!("pictures/{name}")).is_none());
+        assert!(file_name("../staging/x").is_none());
+    }
+}

@@ -1,0 +1,71 @@
+//! Query parameters: those that a route knows are checked, all others ignored.
+
+use pfp_shared::failure::{Failure, FailureCode};
+use std::{borrow::Cow, ops::RangeInclusive};
+
+/// The value of a parameter, if the query has it.
+///
+/// # Errors
+/// `query_invalid` when it is there more than once.
+pub fn value<'a>(query: Option<&'a str>, name: &str) -> Result<Option<Cow<'a, str>>, Failure> {
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let mut values = pairs.filter(|(key, _)| key == name).map(|(_, value)| value);
+    let first = values.next();
+    match values.next() {
+        Some(_) => Err(invalid(format!("The query parameter {name} is there more than once."))),
+        None => Ok(first),
+    }
+}
+
+/// A whole number within a range, if the query has it.
+///
+/// # Errors
+/// `query_invalid` when it is anything else.
+pub fn number(query: Option<&str>, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Failure> {
+    let Some(text) = value(query, name)? else { return Ok(None) };
+    let (low, high) = (*range.start(), *range.end());
+    match text.parse().ok().filter(|number| range.contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => {
+            Err(invalid(format!("The query parameter {name} takes a whole number from {low} to {high}."))
+                .limit(high)
+                .actual(shortened(&text))
+                .allowed(format!("{low} to {high}")))
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+fn invalid(detail: String) -> Failure {
+    Failure::new(FailureCode::QueryInvalid, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_and_unknown_parameters_are_ignored() {
+        assert_eq!(number(Some("x=1&wait=30&y"), "wait", 0..=30).unwrap(), Some(30));
+        assert_eq!(number(Some("x=1"), "wait", 0..=30).unwrap(), None);
+        assert_eq!(number(None, "wait", 0..=30).unwrap(), None);
+    }
+
+    #[test]
+    fn anything_but_a_number_within_the_range_is_refused() {
+        for query in
+            ["wait=31", "wait=-1", "wait=", "wait=a", "wait=1.5", "wait=%00", "wait=1&wait=2", "wait=%FF"]
+        {
+            let failure = number(Some(query), "wait", 0..=30).unwrap_err();
+            assert_eq!(failure.code, FailureCode::QueryInvalid, "{query}");
+        }
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        assert_eq!(value(Some("crop=1%2C2"), "crop").unwrap().unwrap(), "1,2");
+    }
+}

@@ -1,0 +1,264 @@
+//! A body that may neither stall nor trickle.
+
+use super::BodyFault;
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body::Body as _;
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// The rate is looked at over this long: a phone that changes cells stalls for a few seconds.
+pub(super) const WINDOW: Duration = Duration::from_secs(10);
+
+/// How a body has to come.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long no byte may come.
+    pub idle: Duration,
+    /// Bytes a second over [`WINDOW`]; 0 is any.
+    pub min_rate: u64,
+}
+
+/// A body as a stream of its bytes. Only time spent waiting for the client counts: while nobody asks for more,
+/// because the store is slow, the client isn't to blame.
+#[derive(Debug)]
+pub struct PacedBody {
+    body: Body,
+    pace: Pace,
+    timer: Pin<Box<Sleep>>,
+    received: Arc<AtomicU64>,
+    pointless: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Since when no byte has come although we wait for one.
+    silent_since: Option<Instant>,
+    window: Window,
+    ended: bool,
+}
+
+/// What came, and for how long it was waited for, since the rate was last looked at.
+#[derive(Debug)]
+struct Window {
+    bytes: u64,
+    waited: Duration,
+    /// What of the present silence isn't in `waited` yet.
+    counted_until: Instant,
+}
+
+impl PacedBody {
+    /// A body that has to come at this pace, and that is worth reading until `pointless`.
+    #[must_use]
+    pub fn new(body: Body, pace: Pace, pointless: CancellationToken) -> Self {
+        let now = Instant::now();
+        Self {
+            body,
+            pace,
+            timer: Box::pin(sleep_until(now)),
+            received: Arc::default(),
+            pointless: Box::pin(pointless.cancelled_owned()),
+            silent_since: None,
+            window: Window { bytes: 0, waited: Duration::ZERO, counted_until: now },
+            ended: false,
+        }
+    }
+
+    /// Counts the bytes that came, also while the stream is borrowed.
+    #[must_use]
+    pub fn received(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.received)
+    }
+
+    fn bytes_came(&mut self, count: usize) -> Result<(), BodyFault> {
+        let count = count as u64;
+        self.received.fetch_add(count, Ordering::Relaxed);
+        self.window.bytes += count;
+        if self.silent_since.take().is_some() {
+            self.window.count(Instant::now());
+        }
+        self.window.check(self.pace.min_rate)
+    }
+
+    /// Nothing has come: for how long may that go on?
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<BodyFault> {
+        if self.pointless.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(BodyFault::Pointless);
+        }
+        let since = match self.silent_since {
+            Some(since) => since,
+            None => {
+                let now = Instant::now();
+                self.window.counted_until = now;
+                *self.silent_since.insert(now)
+            }
+        };
+        let idle_until = since + self.pace.idle;
+        loop {
+            let until = if self.pace.min_rate == 0 { idle_until } else { idle_until.min(self.window.end()) };
+            if self.timer.deadline() != until {
+                self.timer.as_mut().reset(until);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            if until == idle_until {
+                return Poll::Ready(BodyFault::Stalled(self.pace.idle));
+            }
+            self.window.count(until);
+            if let Err(fault) = self.window.check(self.pace.min_rate) {
+                return Poll::Ready(fault);
+            }
+        }
+    }
+}
+
+impl Window {
+    /// When the window is over if nothing more comes.
+    fn end(&self) -> Instant {
+        self.counted_until + WINDOW.saturating_sub(self.waited)
+    }
+
+    fn count(&mut self, until: Instant) {
+        self.waited += until.saturating_duration_since(self.counted_until);
+        self.counted_until = until;
+    }
+
+    /// Looks at the rate once a window's worth of waiting is over, and begins a new one.
+    fn check(&mut self, min_rate: u64) -> Result<(), BodyFault> {
+        if self.waited < WINDOW {
+            return Ok(());
+        }
+        let rate = u128::from(self.bytes) * 1000 / self.waited.as_millis();
+        let actual = u64::try_from(rate).unwrap_or(u64::MAX);
+        if actual < min_rate {
+            return Err(BodyFault::Slow { limit: min_rate, actual });
+        }
+        (self.bytes, self.waited) = (0, Duration::ZERO);
+        Ok(())
+    }
+}
+
+impl Stream for PacedBody {
+    type Item = Result<Bytes, BodyFault>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        while !self.ended {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers say nothing that we ask for.
+                    let Ok(data) = frame.into_data() else { continue };
+                    let paced = self.bytes_came(data.len());
+                    self.ended = paced.is_err();
+                    return Poll::Ready(Some(paced.map(|()| data)));
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    self.ended = true;
+                    return Poll::Ready(Some(Err(BodyFault::Broken)));
+                }
+                Poll::Ready(None) => self.ended = true,
+                Poll::Pending => {
+                    let fault = ready!(self.poll_patience(cx));
+                    self.ended = true;
+                    return Poll::Ready(Some(Err(fault)));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{StreamExt, stream};
+    use pfp_shared::failure::FailureCode;
+    use tokio::time::sleep;
+
+    const PACE: Pace = Pace { idle: Duration::from_secs(30), min_rate: 1000 };
+
+    /// Chunks of so many bytes, each so many milliseconds after the one before.
+    fn body(chunks: Vec<(u64, usize)>, pace: Pace) -> PacedBody {
+        let chunks = stream::iter(chunks).then(|(wait, count)| async move {
+            sleep(Duration::from_millis(wait)).await;
+            Ok::<_, axum::Error>(Bytes::from(vec![0; count]))
+        });
+        PacedBody::new(Body::from_stream(chunks), pace, CancellationToken::new())
+    }
+
+    /// How many bytes came, and what the end was.
+    async fn read(mut body: PacedBody) -> (usize, Option<BodyFault>) {
+        let mut bytes = 0;
+        while let Some(next) = body.next().await {
+            match next {
+                Ok(data) => bytes += data.len(),
+                Err(fault) => return (bytes, Some(fault)),
+            }
+        }
+        (bytes, None)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_at_the_least_rate_comes_whole() {
+        let chunks = vec![(100, 100); 600];
+        assert_eq!(read(body(chunks, PACE)).await, (60_000, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_below_the_least_rate_is_cut_off_after_a_window() {
+        let start = Instant::now();
+        let (_, fault) = read(body(vec![(100, 90); 600], PACE)).await;
+        assert_eq!(fault, Some(BodyFault::Slow { limit: 1000, actual: 900 }));
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fast_body_that_stops_is_cut_off_by_the_rate_or_else_by_the_silence() {
+        let start = Instant::now();
+        let chunks = || vec![(0, 100_000), (3_600_000, 1)];
+        let (bytes, fault) = read(body(chunks(), PACE)).await;
+        assert_eq!((bytes, fault), (100_000, Some(BodyFault::Slow { limit: 1000, actual: 0 })));
+        assert_eq!(start.elapsed().as_secs(), 20, "the first window had bytes enough");
+        let start = Instant::now();
+        let (_, fault) = read(body(chunks(), Pace { min_rate: 0, ..PACE })).await;
+        assert_eq!(fault, Some(BodyFault::Stalled(Duration::from_secs(30))));
+        assert_eq!(start.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_rate_will_do_where_there_is_no_least_one() {
+        let chunks = vec![(29_000, 1); 20];
+        assert_eq!(read(body(chunks, Pace { min_rate: 0, ..PACE })).await, (20, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_nobody_asked_for_more_is_not_the_clients() {
+        let mut body = body(vec![(1, 10); 100], PACE);
+        while let Some(next) = body.next().await {
+            next.unwrap();
+            sleep(Duration::from_secs(60)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_became_pointless_is_read_no_further() {
+        let pointless = CancellationToken::new();
+        let never = stream::pending::<Result<Bytes, axum::Error>>();
+        let reading = tokio::spawn(read(PacedBody::new(Body::from_stream(never), PACE, pointless.clone())));
+        sleep(Duration::from_secs(1)).await;
+        pointless.cancel();
+        assert_eq!(reading.await.unwrap(), (0, Some(BodyFault::Pointless)));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_early_is_told_from_a_body_that_ends() {
+        let chunks = stream::iter([Ok(Bytes::from_static(b"abc")), Err(axum::Error::new(std::fmt::Error))]);
+        let body = PacedBody::new(Body::from_stream(chunks), PACE, CancellationToken::new());
+        assert_eq!(read(body).await, (3, Some(BodyFault::Broken)));
+        assert_eq!(BodyFault::Broken.failure().code, FailureCode::UploadIncomplete);
+    }
+}

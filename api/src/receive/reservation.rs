@@ -1,0 +1,152 @@
+//! The row that names the staged object before it is put, and its lease.
+
+use super::Declared;
+use crate::{auth::AuthenticatedUser, error::ApiError, state::AppState};
+use pfp_shared::{
+    failure::{Failure, FailureCode},
+    queries::{self, EarlierUpload, Refusal, Reserve, UploadLimits},
+    storage::staged_key,
+    trace::TraceParent,
+    upload::UploadId,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// What became of asking for a reservation.
+pub enum Reserved {
+    /// Bytes may be stored.
+    New(Reservation),
+    /// The idempotency key was used before.
+    Replay(EarlierUpload),
+}
+
+/// A reserved upload. Its lease is renewed until this is dropped.
+pub struct Reservation {
+    /// The upload.
+    pub id: UploadId,
+    state: AppState,
+    lost: CancellationToken,
+    _renewing: DropGuard,
+}
+
+impl Reservation {
+    /// Reserves an upload.
+    ///
+    /// # Errors
+    /// The user is unknown or has reached a limit, the idempotency key is in use, or the database failed.
+    pub async fn make(
+        state: &AppState,
+        user: &AuthenticatedUser,
+        declared: &Declared,
+        trace: &TraceParent,
+    ) -> Result<Reserved, ApiError> {
+        let id = UploadId::generate();
+        let header = trace.header();
+        let wanted = queries::Reservation {
+            id,
+            user_id: &user.id,
+            idempotency_key: declared.idempotency_key.as_deref(),
+            lease: state.config.upload_lease,
+            trace_context: Some(&header),
+        };
+        let limits = state.config.limits;
+        match queries::reserve(&state.services.database, &wanted, limits).await? {
+            Reserve::Reserved => Ok(Reserved::New(Self::renewed(state, id))),
+            Reserve::Refused(refusal) => Err(refused(refusal, limits)),
+            Reserve::Replay(earlier) => Ok(Reserved::Replay(earlier)),
+        }
+    }
+
+    fn renewed(state: &AppState, id: UploadId) -> Self {
+        let (lost, end) = (CancellationToken::new(), CancellationToken::new());
+        tokio::spawn(renew(state.clone(), id, lost.clone(), end.clone()));
+        Self { id, state: state.clone(), lost, _renewing: end.drop_guard() }
+    }
+
+    /// Cancelled when the row is gone: nothing can be accepted any more.
+    #[must_use]
+    pub fn lost(&self) -> CancellationToken {
+        self.lost.clone()
+    }
+
+    /// Takes the reservation back. With `staged`, a put was begun: the staged key is listed for deletion.
+    pub async fn forget(self, staged: bool) {
+        let database = &self.state.services.database;
+        let forgotten = async {
+            queries::forget_reservation(database, self.id, staged).await?;
+            // Had the row gone before, its key may have been deleted before the put arrived.
+            if staged { queries::list_deletions(database, &[staged_key(self.id)]).await } else { Ok(()) }
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, upload_id = %self.id, "a reservation couldn't be taken back; its lease runs out");
+        }
+    }
+}
+
+/// Renews the lease thrice in its time, so that one lost statement doesn't cost the upload.
+async fn renew(state: AppState, id: UploadId, lost: CancellationToken, end: CancellationToken) {
+    let lease = state.config.upload_lease;
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return,
+            () = tokio::time::sleep(lease / 3) => {}
+        }
+        match queries::renew_reservation(&state.services.database, id, lease).await {
+            Ok(true) => {}
+            Ok(false) => return lost.cancel(),
+            // The database may be back before the lease is over; if not, accepting finds out.
+            Err(error) => tracing::debug!(%error, upload_id = %id, "a lease couldn't be renewed"),
+        }
+    }
+}
+
+/// The row is gone, so nothing was accepted.
+pub(crate) fn gone() -> Failure {
+    let detail =
+        "The upload's reservation was lost while the database was out. Nothing was kept; send it again.";
+    Failure::new(FailureCode::DatabaseUnavailable, detail)
+}
+
+fn refused(refusal: Refusal, limits: UploadLimits) -> ApiError {
+    match refusal {
+        Refusal::UnknownUser => {
+            Failure::new(FailureCode::UserNotFound, "The token's user isn't known here.").into()
+        }
+        Refusal::RateLimited { retry_after } => {
+            let detail = format!(
+                "At most {} uploads a minute are taken; the next one in {retry_after} s.",
+                limits.per_minute
+            );
+            let failure = Failure::new(FailureCode::RateLimited, detail).limit(limits.per_minute);
+            ApiError::from(failure).retry_after(retry_after)
+        }
+        Refusal::TooManyInFlight { in_flight } => {
+            let detail = format!(
+                "You have {in_flight} unfinished uploads; at most {} are taken. Wait until one is final.",
+                limits.in_flight
+            );
+            let failure = Failure::new(FailureCode::TooManyUploadsInFlight, detail);
+            ApiError::from(failure.limit(limits.in_flight).actual(in_flight)).retry_after(1)
+        }
+        Refusal::KeyInUse => {
+            let detail =
+                "A request with this Idempotency-Key is still being received. Try again in a second.";
+            ApiError::from(Failure::new(FailureCode::IdempotencyKeyInUse, detail)).retry_after(1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_tells_the_limit_and_when_to_come_back() {
+        let limits = UploadLimits { per_minute: 10, in_flight: 3, create_users: true };
+        let error = refused(Refusal::RateLimited { retry_after: 6 }, limits);
+        assert_eq!(error.failure.limit, Some(10.into()));
+        assert_eq!(error.answer("r").headers()["retry-after"], "6");
+        let error = refused(Refusal::TooManyInFlight { in_flight: 4 }, limits);
+        assert_eq!(error.answer("r").headers()["retry-after"], "1");
+        assert_eq!((error.failure.limit, error.failure.actual), (Some(3.into()), Some(4.into())));
+    }
+}

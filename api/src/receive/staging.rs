@@ -1,0 +1,159 @@
+//! Where the file's bytes go while they flow.
+
+use super::Segments;
+use bytes::Bytes;
+use pfp_shared::storage::{PART_SIZE, PartUpload, Storage, StorageError};
+
+#[expect(clippy::cast_possible_truncation, reason = "5 MiB")]
+const PART: usize = PART_SIZE as usize;
+
+/// Where the bytes go.
+pub enum Destination {
+    /// Into the staging prefix.
+    Staged(Box<Staging>),
+    /// Nowhere: a repeated request is only compared.
+    Nowhere,
+}
+
+impl Destination {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn push(&mut self, bytes: Bytes) -> Result<(), StorageError> {
+        match self {
+            Self::Staged(staging) => staging.push(bytes).await,
+            Self::Nowhere => Ok(()),
+        }
+    }
+
+    /// Makes the object out of all bytes.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn finish(&mut self) -> Result<(), StorageError> {
+        match self {
+            Self::Staged(staging) => staging.finish().await,
+            Self::Nowhere => Ok(()),
+        }
+    }
+}
+
+/// A staged object while it is received: what fits one part is put at once from the pieces that it came in; what
+/// doesn't is put part by part, one on its way while the next is filled.
+pub struct Staging {
+    storage: Storage,
+    key: String,
+    segments: Segments,
+    parts: Option<PartUpload>,
+    begun: bool,
+}
+
+impl Staging {
+    /// Will put the object of this key.
+    #[must_use]
+    pub fn new(storage: Storage, key: String) -> Self {
+        Self { storage, key, segments: Segments::default(), parts: None, begun: false }
+    }
+
+    /// Whether a put was begun, so that the object may be there, whatever became of the put.
+    #[must_use]
+    pub const fn is_begun(&self) -> bool {
+        self.begun
+    }
+
+    async fn push(&mut self, mut bytes: Bytes) -> Result<(), StorageError> {
+        // A full part waits until it is known not to be the last: the last may be short, or the only one.
+        while self.segments.len() + bytes.len() > PART {
+            self.segments.push(bytes.split_to(PART - self.segments.len()));
+            self.put_part().await?;
+        }
+        self.segments.push(bytes);
+        Ok(())
+    }
+
+    async fn put_part(&mut self) -> Result<(), StorageError> {
+        self.begun = true;
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            None => self.parts.insert(self.storage.put_staged_in_parts(&self.key).await?),
+        };
+        parts.put(self.segments.take()).await
+    }
+
+    async fn finish(&mut self) -> Result<(), StorageError> {
+        if self.parts.is_none() {
+            self.begun = true;
+            return self.storage.put_staged(&self.key, self.segments.take()).await;
+        }
+        self.put_part().await?;
+        match self.parts.take() {
+            Some(parts) => parts.complete().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up: takes back the parts that were put.
+    pub async fn abort(self) {
+        if let Some(parts) = self.parts
+            && let Err(error) = parts.abort().await
+        {
+            tracing::warn!(%error, key = self.key, "parts couldn't be taken back; the store clears them in a day");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pfp_shared::config::{Connections, Settings, UsedBy};
+
+    fn storage(folder: &std::path::Path) -> Storage {
+        let values = [
+            ("PFP_DATABASE_URL", "postgres://127.0.0.1/db".to_owned()),
+            ("PFP_AMQP_URL", "amqp://127.0.0.1".to_owned()),
+            ("PFP_STORAGE_URL", format!("file://{}", folder.display())),
+        ];
+        let values = values.map(|(name, value)| (name.to_owned(), value));
+        let settings = Settings::from_values(values, UsedBy::Api).unwrap();
+        Storage::new(&Connections::from_settings(&settings).unwrap()).unwrap()
+    }
+
+    async fn staged(size: usize, piece: usize) -> bool {
+        let folder = std::env::temp_dir().join(format!("pfp-staging-{}", uuid::Uuid::new_v4()));
+        let bytes: Vec<u8> = (0..249).cycle().take(size).collect();
+        let mut staging = Staging::new(storage(&folder), "staging/x".to_owned());
+        for piece in bytes.chunks(piece) {
+            staging.push(Bytes::copy_from_slice(piece)).await.unwrap();
+            assert!(staging.segments.len() <= PART);
+        }
+        let in_parts = staging.parts.is_some();
+        staging.finish().await.unwrap();
+        assert_eq!(std::fs::read(folder.join("staging/x")).unwrap(), bytes, "{size} by {piece}");
+        std::fs::remove_dir_all(folder).unwrap();
+        in_parts
+    }
+
+    #[tokio::test]
+    async fn what_fits_a_part_is_put_at_once_and_more_part_by_part() {
+        assert!(!staged(1, 1).await);
+        assert!(!staged(PART, 100_000).await);
+        assert!(staged(PART + 1, 100_000).await);
+        assert!(staged(2 * PART, 64 << 10).await);
+        assert!(staged(3 * PART + 17, PART + 5).await);
+        assert!(staged(2 * PART + 5, 3 * PART).await, "one piece of several parts");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_begun_before_it_has_to_be() {
+        let folder = std::env::temp_dir().join(format!("pfp-staging-{}", uuid::Uuid::new_v4()));
+        let mut staging = Staging::new(storage(&folder), "staging/x".to_owned());
+        staging.push(Bytes::from(vec![0; PART])).await.unwrap();
+        assert!(!staging.is_begun());
+        staging.push(Bytes::from_static(b"x")).await.unwrap();
+        assert!(staging.is_begun());
+        staging.abort().await;
+        assert!(!folder.join("staging/x").exists());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

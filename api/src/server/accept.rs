@@ -1,0 +1,85 @@
+//! Takes connections, as many as there may be.
+
+use super::connection::serve_connection;
+use crate::config::ApiConfig;
+use axum::Router;
+use std::{io, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How many connections, and how long each may be silent.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// The most connections; further clients wait to be taken.
+    pub most: usize,
+    /// How long a request's headers may take, from their first byte; for the first request, from the start.
+    pub headers: Duration,
+    /// How long a connection may be silent between requests, and how long a client may not read its answer.
+    pub idle: Duration,
+}
+
+impl ConnectionLimits {
+    /// Those of the settings.
+    #[must_use]
+    pub const fn of(config: &ApiConfig) -> Self {
+        Self { most: config.max_connections, headers: config.header_timeout, idle: config.idle_timeout }
+    }
+}
+
+/// Accepts connections until told to stop, each served in a task of its own until `closing`.
+pub async fn accept(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    connections: &TaskTracker,
+    closing: &CancellationToken,
+    stop: &CancellationToken,
+) {
+    let room = Arc::new(Semaphore::new(limits.most.min(Semaphore::MAX_PERMITS)));
+    loop {
+        let next = async {
+            // Room first: a client that can't be served yet waits in the system's queue.
+            let place = Arc::clone(&room).acquire_owned().await;
+            (place, next_connection(&listener).await)
+        };
+        let (place, stream) = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            next = next => next,
+        };
+        let (router, closing) = (router.clone(), closing.clone());
+        connections.spawn(async move {
+            serve_connection(stream, router, limits, closing).await;
+            drop(place);
+        });
+    }
+}
+
+async fn next_connection(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // An answer is written at once; waiting for more to send only delays it.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // No descriptors left, most likely: others have to close first.
+                tracing::error!(%error, "no connection could be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Whether a client went away before it was accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}

@@ -1,0 +1,94 @@
+//! One connection: HTTP/1.1 on a stream that may not be silent for too long.
+
+use super::{
+    ConnectionLimits,
+    quiet::{Clock, InRequest, Quiet},
+};
+use axum::{Router, body::Body};
+use http_body::{Frame, SizeHint};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// Bytes that hyper may hold of a connection, each way: what thousands of connections can hold is bounded by it.
+const BUFFER: usize = 128 << 10;
+
+/// Serves a connection until it ends, or until `closing` lets it end after the request that it is in.
+pub(super) async fn serve_connection(
+    stream: TcpStream,
+    router: Router,
+    limits: ConnectionLimits,
+    closing: CancellationToken,
+) {
+    let clock = Clock::start(limits);
+    let io = TokioIo::new(Quiet::new(stream, Arc::clone(&clock)));
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let in_request = clock.request();
+        let request = request
+            .map(|body| Body::new(Held { body: Body::new(body), _in_request: Arc::clone(&in_request) }));
+        let answer = router.clone().oneshot(request);
+        async move {
+            let answer = answer.await?;
+            Ok::<_, Infallible>(answer.map(|body| Held { body, _in_request: in_request }))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The phases of a connection have their own time-outs, see `quiet`.
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER)
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // A client that went away, sent no HTTP, or was silent for too long: not our fault.
+        tracing::debug!(error = %error_chain(&error), "a connection ended early");
+    }
+}
+
+fn error_chain(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// A body that keeps its connection within the request.
+struct Held {
+    body: Body,
+    _in_request: Arc<InRequest>,
+}
+
+impl http_body::Body for Held {
+    type Data = bytes::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

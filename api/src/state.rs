@@ -1,0 +1,92 @@
+//! What every request works with.
+
+use crate::{auth::TokenVerifier, config::ApiConfig, error::ApiError, receive::UploadMemory};
+use pfp_shared::{
+    dependencies::Dependency,
+    failure::{Failure, FailureCode},
+    services::Services,
+};
+use std::{ops::Deref, sync::Arc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Renders what `/metrics` serves.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// The state of one API process. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// What [`AppState`] holds.
+pub struct Shared {
+    /// The settings.
+    pub config: ApiConfig,
+    /// The base of every URL that leaves, without a slash at its end.
+    pub public_url: String,
+    /// Database, broker and object store.
+    pub services: Services,
+    /// Who asks.
+    pub tokens: TokenVerifier,
+    /// The budget of bytes for uploads.
+    pub memory: UploadMemory,
+    /// Everything that has to end before the process may: requests, and uploads whose client has gone.
+    pub work: TaskTracker,
+    /// Cancelled when the process is being stopped: new requests are refused.
+    pub stopping: CancellationToken,
+    /// Renders the metrics.
+    pub render_metrics: RenderMetrics,
+}
+
+impl AppState {
+    /// The state for these settings. `public_url` is used where the settings have none.
+    #[must_use]
+    pub fn new(
+        config: ApiConfig,
+        services: Services,
+        public_url: String,
+        render_metrics: RenderMetrics,
+    ) -> Self {
+        // There from the start, so that an alert on its rate needs no first upload.
+        metrics::counter!("pfp_uploads_accepted_total").absolute(0);
+        Self(Arc::new(Shared {
+            public_url: config.public_url.clone().unwrap_or(public_url),
+            services,
+            tokens: TokenVerifier::new(&config.tokens),
+            memory: UploadMemory::new(config.upload_memory, config.upload_memory_wait),
+            work: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            render_metrics,
+            config,
+        }))
+    }
+
+    /// Refuses a request at once that needs a dependency which is known to be out: nobody has to wait for
+    /// time-outs one after the other.
+    ///
+    /// # Errors
+    /// `database_unavailable` or `storage_unavailable`.
+    pub fn require(&self, needed: &[Dependency]) -> Result<(), ApiError> {
+        let out = needed.iter().find(|dependency| self.services.dependencies.trouble(**dependency).is_some());
+        // Without a cause: that the dependency is out was logged when it went.
+        match out {
+            None => Ok(()),
+            Some(Dependency::Storage) => Err(Failure::new(
+                FailureCode::StorageUnavailable,
+                "The object store is not available. Nothing was kept; try again in a second.",
+            )
+            .into()),
+            Some(Dependency::Database | Dependency::Broker) => Err(Failure::new(
+                FailureCode::DatabaseUnavailable,
+                "The database is not available. Nothing was kept; try again in a second.",
+            )
+            .into()),
+        }
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

@@ -1,0 +1,98 @@
+//! What became of an upload.
+
+use crate::{
+    auth::AuthenticatedUser,
+    error::ApiError,
+    etag, query,
+    shown::{Upload, upload_tag},
+    state::AppState,
+};
+use axum::{
+    Json,
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, ETAG, RETRY_AFTER},
+    },
+    response::{IntoResponse, Response},
+};
+use pfp_shared::{
+    dependencies::Dependency,
+    failure::{Failure, FailureCode},
+    queries::{self, UploadRow},
+    upload::UploadId,
+};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// The longest that a client may wait, in seconds.
+pub const LONGEST_WAIT: u64 = 30;
+
+/// How often the row is read again for a client that waits.
+const READ_AGAIN: Duration = Duration::from_millis(250);
+
+/// The status of one of my uploads.
+#[utoipa::path(get, path = "/user/uploads/{id}", tag = "user", security(("token" = [])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The upload's id."),
+        ("wait" = Option<u64>, Query, minimum = 0, maximum = 30, description = "Seconds to hold the answer until the upload is final."),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has."),
+    ),
+    responses(crate::openapi::StatusAnswers))]
+pub async fn upload_status(
+    State(state): State<AppState>,
+    user: AuthenticatedUser,
+    id: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let wait = query::number(query.as_deref(), "wait", 0..=LONGEST_WAIT)?.unwrap_or(0);
+    let id = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(not_found)?;
+    state.require(&[Dependency::Database])?;
+    let row = wait_until_final(&state, &user.id, id, Duration::from_secs(wait)).await?;
+    let row = row.ok_or_else(not_found)?;
+    let mut response = if etag::matches(&headers, &upload_tag(&row)) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(Upload::new(&row, &state.public_url)).into_response()
+    };
+    response.headers_mut().extend(headers_of(&row));
+    Ok(response)
+}
+
+/// What every answer with an upload carries.
+pub(crate) fn headers_of(row: &UploadRow) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Ok(tag) = HeaderValue::from_str(&upload_tag(row)) {
+        headers.insert(ETAG, tag);
+    }
+    if !row.state.is_final() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    headers
+}
+
+/// The row, as soon as it is final; or as it is when the time is up or the process is being stopped.
+async fn wait_until_final(
+    state: &AppState,
+    user_id: &str,
+    id: UploadId,
+    wait: Duration,
+) -> Result<Option<UploadRow>, ApiError> {
+    let deadline = Instant::now() + wait;
+    loop {
+        let row = queries::upload_of_user(&state.services.database, user_id, id).await?;
+        let is_waited_for = row.as_ref().is_some_and(|row| !row.state.is_final());
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !is_waited_for || left.is_zero() || state.stopping.is_cancelled() {
+            return Ok(row);
+        }
+        // Ends early only when the process is being stopped; the row is read once more all the same.
+        let _ = timeout(left.min(READ_AGAIN), state.stopping.cancelled()).await;
+    }
+}
+
+fn not_found() -> ApiError {
+    Failure::new(FailureCode::UploadNotFound, "There is no upload of yours with this id.").into()
+}

@@ -1,0 +1,150 @@
+//! A store that misbehaves while we work: what it answers may be wrong, late or missing.
+
+use pfp_tests::{
+    chaos_store::{ChaosStore, Fault, Operation},
+    pictures,
+    servers::Servers,
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+const PHOTO: &str = "bench-170kb.jpg";
+
+async fn system() -> (TestSystem, ChaosStore) {
+    let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
+    let system = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).start().await;
+    (system, store)
+}
+
+fn assert_first_try(upload: &Value) {
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+}
+
+async fn released(system: &TestSystem) {
+    until("a job was given back", PATIENCE, async || {
+        let metrics = system.workers[0].metrics().await;
+        metrics.contains("pfp_jobs_total{outcome=\"released\"}").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_whose_put_was_not_answered_is_put_again_under_the_same_key() {
+    let (system, store) = system().await;
+    store.break_next(1, Operation::Put, "pictures/", Fault::DropReply);
+    assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
+    let puts = store.seen(Operation::Put, "pictures/");
+    assert_eq!(puts.len(), 2);
+    assert_eq!(puts[0], puts[1], "the same key");
+    system.quiet().await;
+    assert_eq!(system.objects().await, puts[..1], "one object");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_never_answers_for_pictures_costs_no_attempt_and_leaves_no_object() {
+    let (system, store) = system().await;
+    store.break_all(Operation::Put, "pictures/", Fault::DropReply);
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    released(&system).await;
+    store.heal();
+    assert_first_try(&ada.finished(&location).await);
+    system.quiet().await;
+    let keys = store.seen(Operation::Put, "pictures/");
+    assert_ne!(keys.first(), keys.last(), "another claim has another key");
+    assert_eq!(system.objects().await, keys[keys.len() - 1..], "what was put unseen is gone");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_whose_staging_was_not_answered_is_staged_again_and_accepted() {
+    let (system, store) = system().await;
+    store.break_next(1, Operation::Put, "staging/", Fault::DropReply);
+    assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
+    assert_eq!(store.seen(Operation::Put, "staging/").len(), 2);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_nothing_is_kept() {
+    let cases = [
+        (Fault::Fail(503), 503, "storage_unavailable"),
+        (Fault::Fail(500), 503, "storage_unavailable"),
+        (Fault::Hang, 503, "storage_unavailable"),
+        (Fault::DropReply, 503, "storage_unavailable"),
+        (Fault::Refuse("AccessDenied"), 500, "storage_permission_denied"),
+    ];
+    let (system, store) = system().await;
+    for (fault, status, code) in cases {
+        store.break_all(Operation::Put, "staging/", fault);
+        let asked = Instant::now();
+        let answer = system.client("ada").upload(pictures::bytes(PHOTO)).await;
+        let took = asked.elapsed();
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{fault:?}");
+        assert!(took < Duration::from_secs(12), "{fault:?} took {took:?}");
+        store.heal();
+        system.quiet().await;
+        assert_eq!(system.database.count("SELECT count(*) FROM uploads").await, 0, "{fault:?}");
+        assert_eq!(system.objects().await.len(), 0, "{fault:?}");
+    }
+    assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_can_not_be_deleted_stay_listed_until_they_can_and_the_user_sees_the_new_picture() {
+    let (system, store) = system().await;
+    let ada = system.client("ada");
+    ada.upload_and_wait(pictures::bytes(PHOTO)).await;
+    system.quiet().await;
+    // A listing would find what no row names any more.
+    system.listed().await;
+    store.break_all(Operation::Delete, "", Fault::Fail(500));
+    let second = ada.upload_and_wait(pictures::bytes("bench-4mb.jpg")).await;
+    assert_first_try(&second);
+    assert_eq!(ada.me().await["profile_picture_url"], second["picture_url"], "the new one is shown");
+    until("the worker gave up deleting", PATIENCE, async || {
+        (store.hit(Operation::Delete, "").len() >= 4).then_some(())
+    })
+    .await;
+    assert_eq!(system.objects().await.len(), 3, "both pictures and the staged bytes");
+    // The sweeper leaves them to the worker for a while; not for so long here.
+    let due_now = "UPDATE object_deletions SET retry_at = now()";
+    system.database.run(due_now).await;
+    until("the sweeper has tried both too", PATIENCE, async || {
+        let tried = "SELECT count(*) FROM object_deletions WHERE attempts > 0";
+        (system.database.count(tried).await == 2).then_some(())
+    })
+    .await;
+    store.heal();
+    system.database.run(due_now).await;
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 1, "only the shown picture is left");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_staged_object_that_breaks_off_while_it_is_read_is_read_to_its_end() {
+    let (system, store) = system().await;
+    store.break_next(1, Operation::Get, "staging/", Fault::CutBody);
+    assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
+    assert!(store.seen(Operation::Get, "staging/").len() > 1, "it was asked for again");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_staged_object_that_can_not_be_read_for_a_while_costs_no_attempt() {
+    for fault in [Fault::CutBody, Fault::Fail(503), Fault::Refuse("AccessDenied")] {
+        let (system, store) = system().await;
+        store.break_all(Operation::Get, "staging/", fault);
+        let ada = system.client("ada");
+        let location = ada.accepted(pictures::bytes(PHOTO)).await;
+        released(&system).await;
+        store.heal();
+        assert_first_try(&ada.finished(&location).await);
+        system.finish().await;
+    }
+}
