@@ -1,4 +1,5 @@
 //! Everything over the folder of real pictures (`PFP_TEST_CORPUS`), through the running system.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 use futures_util::{StreamExt, stream};
 use pfp_tests::{

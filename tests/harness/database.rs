@@ -1,11 +1,14 @@
 //! A look into the database, past our own code.
 
+use std::sync::Arc;
+use tokio::sync::Mutex;
 use tokio_postgres::{Client, NoTls, Row};
 
-/// A connection of the test's own.
+/// A connection of the test's own, made anew after the server was away.
 #[derive(Debug)]
 pub struct TestDatabase {
-    client: Client,
+    url: String,
+    client: Mutex<Arc<Client>>,
 }
 
 impl TestDatabase {
@@ -14,9 +17,15 @@ impl TestDatabase {
     /// # Panics
     /// The database can't be reached.
     pub async fn connect(url: &str) -> Self {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the database");
-        tokio::spawn(connection);
-        Self { client }
+        Self { url: url.to_owned(), client: Mutex::new(Arc::new(connect(url).await)) }
+    }
+
+    async fn client(&self) -> Arc<Client> {
+        let mut client = self.client.lock().await;
+        if client.is_closed() {
+            *client = Arc::new(connect(&self.url).await);
+        }
+        Arc::clone(&client)
     }
 
     /// Runs statements.
@@ -24,7 +33,7 @@ impl TestDatabase {
     /// # Panics
     /// One fails.
     pub async fn run(&self, sql: &str) {
-        self.client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        self.client().await.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
     /// The rows of a query whose parameters are texts.
@@ -34,7 +43,7 @@ impl TestDatabase {
     pub async fn rows(&self, sql: &str, parameters: &[&str]) -> Vec<Row> {
         let parameters: Vec<_> =
             parameters.iter().map(|text| text as &(dyn tokio_postgres::types::ToSql + Sync)).collect();
-        self.client.query(sql, &parameters).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+        self.client().await.query(sql, &parameters).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
     }
 
     /// A single number.
@@ -44,4 +53,10 @@ impl TestDatabase {
     pub async fn count(&self, sql: &str) -> i64 {
         self.rows(sql, &[]).await[0].get(0)
     }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the database");
+    tokio::spawn(connection);
+    client
 }

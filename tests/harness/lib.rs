@@ -3,7 +3,7 @@
 //! `tests/run.sh` starts the servers and says in the environment where they are; [`servers`] reads that. A
 //! [`system::TestSystem`] is a database, a queue and a bucket of its own with APIs and workers; it ends with
 //! [`system::TestSystem::finish`], which fails the test if anything is left behind. [`client`] is what a
-//! client does, [`wait`] how a test waits.
+//! client does, [`raw`] one that sends what it likes, [`wait`] how a test waits.
 //!
 //! [`breakage`] takes servers down, [`chaos_store`] is an object store that misbehaves, [`load`] uploads meanwhile.
 
@@ -17,6 +17,7 @@ pub mod database;
 pub mod load;
 pub mod pictures;
 pub mod process;
+pub mod raw;
 pub mod servers;
 pub mod system;
 pub mod wait;

@@ -129,9 +129,8 @@ impl Report {
     /// # Panics
     /// Something isn't in time.
     pub async fn ends(&self) -> BTreeMap<String, usize> {
-        let finals = stream::iter(self.accepted()).map(|sent| async {
-            sent.client.finished_within(sent.answer.header("location"), HEALING).await
-        });
+        let finals = stream::iter(self.accepted())
+            .map(|sent| async { sent.client.finished_within(sent.answer.header("location"), HEALING).await });
         let uploads: Vec<Value> = finals.buffer_unordered(8).collect().await;
         let mut ends = BTreeMap::new();
         for upload in uploads {

@@ -166,4 +166,17 @@ impl Process {
         let answer = reqwest::get(format!("http://{}/metrics", self.address)).await.expect("metrics");
         answer.text().await.expect("metrics")
     }
+
+    /// What a metric counts, over all its labels.
+    ///
+    /// # Panics
+    /// It doesn't answer.
+    pub async fn counted(&self, metric: &str) -> u64 {
+        let metrics = self.metrics().await;
+        let values = metrics.lines().filter_map(|line| {
+            let rest = line.strip_prefix(metric)?;
+            rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next()?.parse::<u64>().ok())?
+        });
+        values.sum()
+    }
 }

@@ -161,6 +161,11 @@ pub struct TestSystem {
 impl TestSystem {
     /// Starts one more API.
     pub fn start_api(&mut self) {
+        self.start_api_with(&[]);
+    }
+
+    /// Starts one more API, with settings of its own.
+    pub fn start_api_with(&mut self, own: &[(&str, &str)]) {
         let address = free_address();
         let mut settings = self.settings.clone();
         settings.insert("PFP_LISTEN".to_owned(), address.clone());
@@ -168,6 +173,7 @@ impl TestSystem {
         let public = self.apis.first().map_or(&address, |api| &api.address);
         self.settings.entry("PFP_PUBLIC_URL".to_owned()).or_insert_with(|| format!("http://{public}"));
         settings.extend(self.settings.clone());
+        settings.extend(own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let number = self.apis.len();
         self.apis.push(Process::start("pfp-api", &self.folder, number, &settings, address));
     }
@@ -231,6 +237,17 @@ impl TestSystem {
         .await;
     }
 
+    /// What the broker says of the jobs queue: its messages, delivered ones included, and its consumers. Nothing
+    /// when there is no such queue.
+    #[must_use]
+    pub fn jobs_queue(&self) -> Option<(u32, u32)> {
+        let told = self.servers.rabbitmqctl(&["list_queues", "--quiet", "name", "messages", "consumers"]);
+        let name = format!("{}.jobs", self.name);
+        let queue = told.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let queue = queue.into_iter().find(|fields| fields.first() == Some(&name.as_str()))?;
+        Some((queue.get(1)?.parse().ok()?, queue.get(2)?.parse().ok()?))
+    }
+
     /// Waits until the first listing of the bucket has ended: from then on, what no row names stays, and
     /// [`TestSystem::finish`] sees it.
     pub async fn listed(&self) {
@@ -239,6 +256,19 @@ impl TestSystem {
             (self.database.count(sql).await == 1).then_some(())
         })
         .await;
+    }
+
+    /// Deletes the queue, and with it every message: workers and APIs declare it again.
+    ///
+    /// # Panics
+    /// The broker refuses.
+    pub async fn delete_queue(&self) {
+        let url = &self.settings["PFP_AMQP_URL"];
+        let connection = Connection::connect(url, ConnectionProperties::default()).await.expect("the broker");
+        let channel = connection.create_channel().await.expect("a channel");
+        let queue = format!("{}.jobs", self.settings["PFP_QUEUE_PREFIX"]);
+        channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.expect("a deletion");
+        connection.close(200, "done".into()).await.expect("a close");
     }
 
     /// The keys that rows name.

@@ -57,6 +57,7 @@ async fn use_once(system: &TestSystem) -> Value {
 async fn every_metric_is_served_under_its_name_with_its_labels() {
     let mut system = Setup::new().workers(0).start().await;
     let waiting = system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await;
+    system.delete_queue().await;
     system.database.run("UPDATE uploads SET published_at = NULL, requeued_for = 'retry'").await;
     system.start_worker();
     system.ready().await;

@@ -15,7 +15,7 @@ async fn accepted_without_a_worker(system: &TestSystem) -> String {
 async fn an_upload_whose_message_was_never_sent_is_published_and_done() {
     let mut system = Setup::new().workers(0).start().await;
     let upload = accepted_without_a_worker(&system).await;
-    delete_queue(&system).await;
+    system.delete_queue().await;
     system.database.run("UPDATE uploads SET published_at = NULL").await;
     system.start_worker();
     system.ready().await;
@@ -28,7 +28,7 @@ async fn an_upload_whose_message_was_never_sent_is_published_and_done() {
 async fn an_upload_whose_message_was_lost_is_published_again() {
     let mut system = Setup::new().workers(0).start().await;
     let upload = accepted_without_a_worker(&system).await;
-    delete_queue(&system).await;
+    system.delete_queue().await;
     system.database.run("UPDATE uploads SET published_at = now()").await;
     system.start_worker();
     system.ready().await;
@@ -147,16 +147,6 @@ async fn whoever_deletes_rows_by_hand_leaks_nothing() {
     assert_eq!(system.objects().await, system.named_objects().await);
     assert_eq!(system.objects().await.len(), 1, "ada still shows a picture");
     system.finish().await;
-}
-
-async fn delete_queue(system: &TestSystem) {
-    use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
-    let url = &system.settings["PFP_AMQP_URL"];
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let queue = format!("{}.jobs", system.settings["PFP_QUEUE_PREFIX"]);
-    channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
-    connection.close(200, "done".into()).await.unwrap();
 }
 
 async fn republished(system: &TestSystem, reason: &str) -> bool {

@@ -132,16 +132,22 @@ def odd_structures(gallery):
         "410": [(4, 2), (1, 1), (1, 1)],
         "411": [(4, 1), (1, 1), (1, 1)],
         "440": [(1, 2), (1, 1), (1, 1)],
-        "fine-chroma": [(1, 1), (2, 2), (2, 2)],
         "unlike-chroma": [(2, 2), (2, 1), (1, 2)],
         "444-as-21": [(2, 1), (2, 1), (2, 1)],
     }.items():
         add(
             f"sampling-{name}.jpg",
             writer.write_jpeg(planes, factors),
-            alike=None if name == "fine-chroma" else "structure",
+            alike="structure",
             about="sampling factors " + ", ".join(f"{h}x{v}" for h, v in factors),
         )
+    gallery.reject(
+        "sampling-fine-chroma.jpg",
+        writer.write_jpeg(planes, [(1, 1), (2, 2), (2, 2)]),
+        "structure",
+        "chroma sampled finer than luma: the standard allows it, nobody makes it",
+        "invalid_format",
+    )
     usual = [(2, 2), (1, 1), (1, 1)]
     add("grey-22.jpg", writer.write_jpeg(planes[:1], [(2, 2)]), about="greyscale whose only component says 2x2")
     add(

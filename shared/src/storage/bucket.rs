@@ -92,7 +92,8 @@ impl Storage {
             format!(
                 "the access key (PFP_S3_ACCESS_KEY) hasn't the rights that are needed (put, get, delete, list in this bucket): {text}"
             )
-        } else if matches!(error, StorageError::Unavailable(_)) {
+        } else if matches!(error, StorageError::Unavailable(_) | StorageError::NotFound(_)) {
+            // Only what isn't an S3 server says of a put that there is no such thing.
             format!("nothing usable answers there: check PFP_S3_ENDPOINT: {text}")
         } else {
             text

@@ -21,10 +21,7 @@ impl Storage {
 
 /// The keys that a deletion failed for. Many are deleted by one request; when that fails there is one error for
 /// all of them, and whatever doesn't line up with its key counts as not deleted: deleting twice does no harm.
-fn undeleted(
-    keys: &[String],
-    results: Vec<object_store::Result<Path>>,
-) -> Vec<(String, StorageError)> {
+fn undeleted(keys: &[String], results: Vec<object_store::Result<Path>>) -> Vec<(String, StorageError)> {
     if results.len() != keys.len() {
         let error = results.into_iter().find_map(Result::err).map(StorageError::from);
         let error = error.unwrap_or_else(|| StorageError::Other("a deletion without a result".to_owned()));

@@ -9,13 +9,17 @@ async fn a_folder_does_what_a_bucket_does_and_nothing_is_left_over_in_it() {
     let folder = PathBuf::from(variable("PFP_TEST_FOLDER")).join(name);
     let url = format!("file://{}", folder.display());
     let none = ["PFP_S3_ENDPOINT", "PFP_S3_ACCESS_KEY", "PFP_S3_SECRET_KEY"];
-    let setup = none.iter().fold(Setup::new().set("PFP_STORAGE_URL", &url), |setup, name| setup.set(name, ""));
+    let setup =
+        none.iter().fold(Setup::new().set("PFP_STORAGE_URL", &url), |setup, name| setup.set(name, ""));
     let system = setup.start().await;
     let ada = system.client("ada");
 
-    for (file, content_type) in
-        [("bench-170kb.jpg", "image/jpeg"), ("png-artwork-rgba.png", "image/png"), ("gif-still.gif", "image/gif"), ("bench-4mb.jpg", "image/jpeg")]
-    {
+    for (file, content_type) in [
+        ("bench-170kb.jpg", "image/jpeg"),
+        ("png-artwork-rgba.png", "image/png"),
+        ("gif-still.gif", "image/gif"),
+        ("bench-4mb.jpg", "image/jpeg"),
+    ] {
         let upload = ada.upload_and_wait(pictures::bytes(file)).await;
         assert_eq!(
             (&upload["status"], &upload["content_type"]),

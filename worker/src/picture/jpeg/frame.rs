@@ -78,6 +78,11 @@ impl Frame {
         if self.components.iter().any(|c| across % c.across != 0 || down % c.down != 0) {
             return Err(refusal::unsupported_jpeg("fractional sampling"));
         }
+        // Allowed by the standard and made by nobody; the decoder gets its colours wrong.
+        let luma = self.components.first();
+        if luma.is_some_and(|luma| (luma.across, luma.down) != (across, down)) {
+            return Err(refusal::unsupported_jpeg("chroma sampled finer than luma"));
+        }
         Ok(())
     }
 
