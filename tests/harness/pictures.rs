@@ -67,24 +67,26 @@ pub fn manifest() -> Vec<Made> {
     serde_json::from_slice(&bytes("manifest.json")).expect("the manifest of the made pictures")
 }
 
-/// The mean difference of two pictures over premultiplied red, green, blue and alpha, from 0 to 255.
+/// The mean difference of two pictures, from 0 to 255: over red, green and blue, and where one of them is
+/// transparent anywhere, over the premultiplied colours and alpha.
 ///
 /// # Panics
 /// They aren't of the same size.
 #[must_use]
 pub fn mean_difference(one: &image::RgbaImage, other: &image::RgbaImage) -> f64 {
     assert_eq!(one.dimensions(), other.dimensions());
+    let is_opaque = |picture: &image::RgbaImage| picture.pixels().all(|pixel| pixel.0[3] == 255);
+    let channels = if is_opaque(one) && is_opaque(other) { 3 } else { 4 };
     let premultiplied = |pixel: &image::Rgba<u8>| {
         let [red, green, blue, alpha] = pixel.0.map(f64::from);
         [red * alpha / 255.0, green * alpha / 255.0, blue * alpha / 255.0, alpha]
     };
-    let sum: f64 = one
-        .pixels()
-        .zip(other.pixels())
+    let pairs = one.pixels().zip(other.pixels());
+    let sum: f64 = pairs
         .flat_map(|(one, other)| {
             let (one, other) = (premultiplied(one), premultiplied(other));
-            (0..4).map(move |channel| (one[channel] - other[channel]).abs())
+            (0..channels).map(move |channel| (one[channel] - other[channel]).abs())
         })
         .sum();
-    sum / (f64::from(one.width()) * f64::from(one.height()) * 4.0)
+    sum / (f64::from(one.width()) * f64::from(one.height()) * channels as f64)
 }

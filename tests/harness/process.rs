@@ -158,6 +158,19 @@ impl Process {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
+    /// The processor time that a process has taken so far, in user and system mode.
+    ///
+    /// # Panics
+    /// There is no such process.
+    #[must_use]
+    pub fn cpu_of(pid: u32) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+        // The second field is a name in brackets that may hold anything.
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks: u64 = [11, 12].iter().map(|field| fields[*field].parse::<u64>().unwrap_or_default()).sum();
+        Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
     /// What its metrics say.
     ///
     /// # Panics

@@ -258,6 +258,27 @@ impl TestSystem {
         .await;
     }
 
+    /// Addresses at which this many objects can be put into the bucket, signed for an hour.
+    ///
+    /// # Errors
+    /// The store's settings can't be used.
+    pub async fn put_urls(&self, count: usize) -> crate::Result<Vec<String>> {
+        use object_store::{aws::AmazonS3Builder, path::Path, signer::Signer};
+        let bucket = self.settings["PFP_STORAGE_URL"].trim_start_matches("s3://");
+        let store = AmazonS3Builder::new()
+            .with_bucket_name(bucket)
+            .with_endpoint(&self.settings["PFP_S3_ENDPOINT"])
+            .with_access_key_id(&self.settings["PFP_S3_ACCESS_KEY"])
+            .with_secret_access_key(&self.settings["PFP_S3_SECRET_KEY"])
+            .with_allow_http(true)
+            .build()?;
+        let paths: Vec<_> =
+            (0..count).map(|_| Path::from(format!("bench/{}", uuid::Uuid::new_v4()))).collect();
+        let hour = std::time::Duration::from_secs(3600);
+        let urls = store.signed_urls("PUT".parse()?, &paths, hour).await?;
+        Ok(urls.into_iter().map(String::from).collect())
+    }
+
     /// Deletes the queue, and with it every message: workers and APIs declare it again.
     ///
     /// # Panics
