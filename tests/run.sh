@@ -35,13 +35,15 @@ main() {
     [[ " ${ALL[*]} soak " == *" $group "* ]] || { usage >&2 && exit 2; }
   done
   ((${#wanted[@]})) || wanted=("${ALL[@]}")
+  run_folder
   local summary=() started
   for group in "${wanted[@]}"; do
     started=$SECONDS
     say "=== $group"
     if skip_reason "$group" "$#"; then
       summary+=("$group: not run, $REASON")
-    elif "group_$group"; then
+    # In a shell of its own: what ends one group doesn't end the others.
+    elif ("group_$group"); then
       summary+=("$group: passed in $((SECONDS - started)) s")
     else
       summary+=("$group: FAILED after $((SECONDS - started)) s")

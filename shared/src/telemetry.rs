@@ -34,12 +34,14 @@ pub enum TelemetryError {
 pub fn start(settings: &Settings, service: &'static str) -> Result<Telemetry, TelemetryError> {
     let filter = settings.required("PFP_LOG")?;
     // What these report, we report better; a filter that names them wins.
-    let filter = EnvFilter::try_new(format!("lapin=off,refinery_core=warn,tokio_postgres=warn,{filter}"))
-        .map_err(|error| ConfigError::BadValue {
-            name: "PFP_LOG".to_owned(),
-            value: settings.text("PFP_LOG").unwrap_or_default().to_owned(),
-            expected: format!("a tracing filter such as info,pfp_worker=debug ({error})"),
-        })?;
+    let filter = EnvFilter::try_new(format!(
+        "lapin=off,rustls_platform_verifier=off,refinery_core=warn,tokio_postgres=warn,{filter}"
+    ))
+    .map_err(|error| ConfigError::BadValue {
+        name: "PFP_LOG".to_owned(),
+        value: settings.text("PFP_LOG").unwrap_or_default().to_owned(),
+        expected: format!("a tracing filter such as info,pfp_worker=debug ({error})"),
+    })?;
     let pretty = match settings.text("PFP_LOG_FORMAT") {
         Some(format) => format == "pretty",
         None => std::io::stderr().is_terminal(),

@@ -20,6 +20,7 @@ pub mod process;
 pub mod raw;
 pub mod servers;
 pub mod system;
+pub mod tls_proxy;
 pub mod wait;
 
 /// What fallible steps of a test return.

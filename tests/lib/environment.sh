@@ -23,8 +23,9 @@ run_folder() {
 
 clean_up() {
   local status=$? folder
-  for folder in "$PFP_TEST_FOLDER"/servers*; do
-    [[ -d $folder ]] && deploy/servers/server.sh remove "$folder" >&2
+  # Servers that run or have their data elsewhere.
+  for folder in "$PFP_TEST_FOLDER"/*/ "$PFP_TEST_FOLDER"/*/run/; do
+    [[ -e $folder.pfp-run ]] && deploy/servers/server.sh remove "${folder%/}" >&2
   done
   if ((status == 0)); then rm -rf "$PFP_TEST_FOLDER"; else say "logs: $PFP_TEST_FOLDER"; fi
 }
@@ -48,16 +49,19 @@ binaries() {
 }
 
 pictures() {
+  python_that_makes_environments
   PFP_TEST_PICTURES=$(tests/pictures/make.sh) || die "the test pictures can't be made"
   export PFP_TEST_PICTURES
 }
 
-# tool NAME VERSION: a cargo subcommand in the cache, by version.
+# tool NAME VERSION FROM: a cargo subcommand in the cache, by version. FROM is a Python package that brings it ready
+# made for common machines; elsewhere cargo builds it, which takes minutes.
 tool() {
-  local root=$PFP_CACHE_DIR/$1-$2
-  if [[ ! -x $root/bin/$1 ]]; then
-    say "installing $1 $2 into the cache"
-    cargo install --quiet --locked --root "$root" --target-dir "$CARGO_TARGET_DIR/tools" "$1@$2" || die "$1 can't be installed"
+  local name=$1 version=$2 from=$3 root=$PFP_CACHE_DIR/$1-$2
+  if [[ ! -x $root/bin/$name ]] && ! python_program "$root" "$from==$version"; then
+    say "building $name $version"
+    cargo install --quiet --locked --root "$root" --target-dir "$CARGO_TARGET_DIR/tools" "$name@$version" ||
+      die "$name can't be installed"
   fi
   PATH=$root/bin:$PATH
 }
@@ -65,19 +69,34 @@ tool() {
 # python_tool NAME VERSION: a Python program in the cache, by version.
 python_tool() {
   local root=$PFP_CACHE_DIR/$1-$2
-  if [[ ! -x $root/bin/$1 ]]; then
-    say "installing $1 $2 into the cache"
-    python3 -m venv "$root" && "$root/bin/pip" install --quiet "$1==$2" || die "$1 can't be installed"
-  fi
+  [[ -x $root/bin/$1 ]] || python_program "$root" "$1==$2" || die "$1 can't be installed"
   PATH=$root/bin:$PATH
 }
 
-# package NAME COMMAND: a program of the system's packages.
+# python_program FOLDER PACKAGE: gone again if it fails.
+python_program() {
+  python_that_makes_environments
+  say "installing $2 into $1"
+  python3 -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2" && return
+  rm -rf "$1"
+  return 1
+}
+
+# Debian keeps what makes virtual environments in a package of its own.
+python_that_makes_environments() {
+  package python3 command -v python3
+  package python3-venv python3 -c "import ensurepip"
+}
+
+# package NAME TEST...: a package of the system, unless the test says that it is there.
 package() {
-  command -v "$2" >/dev/null && return
-  say "installing $1 from the system's packages"
+  local name=$1
+  shift
+  "$@" >/dev/null 2>&1 && return
+  say "installing $name from the system's packages"
   if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$1"; } >&2
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y "$name"; } </dev/null >&2
+    hash -r
   fi
-  command -v "$2" >/dev/null || die "$2 is missing: apt-get install $1"
+  "$@" >/dev/null 2>&1 || die "$name is missing: apt-get install $name"
 }

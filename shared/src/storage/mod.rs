@@ -38,6 +38,7 @@ pub struct Storage {
     store: Arc<dyn ObjectStore>,
     s3: Option<Arc<AmazonS3>>,
     location: StorageLocation,
+    client_options: ClientOptions,
     /// The longest that one operation may take, retries included.
     limit: Duration,
 }
@@ -83,7 +84,7 @@ impl Storage {
                 (Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true)), None)
             }
         };
-        Ok(Self { store, s3, location, limit })
+        Ok(Self { store, s3, location, client_options: client_options(connections)?, limit })
     }
 
     /// Puts the raw bytes of an upload, as the segments that they were received in.

@@ -112,6 +112,7 @@ mod tests {
             store,
             s3: None,
             location: crate::config::StorageLocation::Folder("/nowhere".into()),
+            client_options: object_store::ClientOptions::new(),
             limit: Duration::from_secs(1),
         }
     }

@@ -1,0 +1,138 @@
+//! Who has a job: claim it, renew the lease, forget a claim whose answer was lost.
+
+use super::{column, seconds};
+use crate::{
+    database::{Database, DatabaseError},
+    storage::PictureKey,
+    upload::UploadId,
+};
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+/// Who takes a job, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// Random, new for every claim.
+    pub token: Uuid,
+    /// How long the worker may be silent.
+    pub lease: Duration,
+    /// Attempts that count, before an upload is failed.
+    pub max_attempts: u32,
+}
+
+/// A job that this worker holds.
+#[derive(Debug, Clone)]
+pub struct ClaimedJob {
+    /// The upload.
+    pub id: UploadId,
+    /// Proves the claim.
+    pub token: Uuid,
+    /// Whose it is.
+    pub user_id: String,
+    /// Its place in the order of the user's uploads.
+    pub generation: i64,
+    /// Attempts with this one.
+    pub attempts: i32,
+    /// Bytes of the staged object.
+    pub size_bytes: u64,
+    /// The key that this claim may put.
+    pub picture_key: PictureKey,
+    /// The client's crop, as stored.
+    pub crop: Option<serde_json::Value>,
+    /// Whether no other job may run beside it.
+    pub run_alone: bool,
+    /// When it was accepted.
+    pub accepted_at: OffsetDateTime,
+}
+
+impl ClaimedJob {
+    fn read(row: &Row, token: Uuid) -> Result<Self, DatabaseError> {
+        let key: String = column(row, "picture_key")?;
+        Ok(Self {
+            id: UploadId(column(row, "id")?),
+            token,
+            user_id: column(row, "user_id")?,
+            generation: column(row, "generation")?,
+            attempts: column(row, "attempts")?,
+            size_bytes: u64::try_from(column::<i64>(row, "size_bytes")?).unwrap_or_default(),
+            picture_key: PictureKey::parse(&key)
+                .ok_or_else(|| DatabaseError::Row(format!("{key:?} isn't a picture's key")))?,
+            crop: column(row, "crop")?,
+            run_alone: column(row, "run_alone")?,
+            accepted_at: column(row, "created_at")?,
+        })
+    }
+}
+
+/// Takes a job that is queued and due, or whose holder lost its lease. `None`: there is nothing to take; the
+/// row knows what is to be done. The key of an earlier claim is listed for deletion in the same statement.
+///
+/// # Errors
+/// The database failed; if the outcome is unknown, the claim ends with its lease.
+pub async fn claim(
+    database: &Database,
+    id: UploadId,
+    claim: Claim,
+) -> Result<Option<ClaimedJob>, DatabaseError> {
+    let sql = "-- claim
+        WITH due AS (
+            SELECT id, status, picture_key FROM uploads
+            WHERE id = $1 AND ((status = 'queued' AND run_after <= now())
+                OR (status = 'processing' AND lease_until < now() AND attempts < $5))
+            FOR UPDATE
+        ), claimed AS (
+            UPDATE uploads SET status = 'processing', attempts = attempts + 1, claim_token = $2,
+                lease_until = now() + make_interval(secs => $3), picture_key = $4::jsonb ->> content_type,
+                run_alone = run_alone OR due.status = 'processing', requeued_for = NULL,
+                revision = revision + 1, updated_at = now()
+            FROM due WHERE uploads.id = due.id
+            RETURNING uploads.*, due.picture_key AS earlier_key
+        ), listed AS (
+            INSERT INTO object_deletions (object_key)
+            SELECT earlier_key FROM claimed WHERE earlier_key IS NOT NULL ON CONFLICT DO NOTHING
+        )
+        SELECT id, user_id, generation, attempts, size_bytes, picture_key, crop, run_alone, created_at FROM claimed";
+    let keys = PictureKey::candidates();
+    let max_attempts = i32::try_from(claim.max_attempts).unwrap_or(i32::MAX);
+    let work = async {
+        let mut session = database.session().await?;
+        let row = session
+            .optional(sql, &[&id.0, &claim.token, &seconds(claim.lease), &keys, &max_attempts])
+            .await?;
+        row.map(|row| ClaimedJob::read(&row, claim.token)).transpose()
+    };
+    database.within(work).await
+}
+
+/// Renews a claim's lease. False: the claim is gone, another worker has the job or it is done.
+///
+/// # Errors
+/// The database failed.
+pub async fn renew_claim(
+    database: &Database,
+    job: &ClaimedJob,
+    lease: Duration,
+) -> Result<bool, DatabaseError> {
+    let sql = "-- renew_claim
+        UPDATE uploads SET lease_until = now() + make_interval(secs => $3)
+        WHERE id = $1 AND claim_token = $2";
+    let work =
+        async { database.session().await?.execute(sql, &[&job.id.0, &job.token, &seconds(lease)]).await };
+    Ok(database.within(work).await? == 1)
+}
+
+/// Takes back a claim whose answer was lost, if it was carried out: nobody works on it, and an outage of the
+/// database must not cost an attempt. Its key was never put.
+///
+/// # Errors
+/// The database failed.
+pub async fn forget_claim(database: &Database, id: UploadId, token: Uuid) -> Result<(), DatabaseError> {
+    let sql = "-- forget_claim
+        UPDATE uploads SET status = 'queued', attempts = attempts - 1, picture_key = NULL, claim_token = NULL,
+            lease_until = NULL, run_after = now(), updated_at = now(), revision = revision + 1
+        WHERE id = $1 AND claim_token = $2";
+    database.within(async { database.session().await?.execute(sql, &[&id.0, &token]).await }).await?;
+    Ok(())
+}
