@@ -60,8 +60,10 @@ impl TokenVerifier {
     pub fn user(&self, headers: &HeaderMap) -> Result<String, Failure> {
         let token = bearer(headers)?;
         if token.len() > LONGEST_TOKEN {
-            let failure = invalid(format!("The token has more than {LONGEST_TOKEN} bytes."));
-            return Err(failure.limit(LONGEST_TOKEN).actual(token.len()));
+            let length = token.len();
+            let failure =
+                invalid(format!("The token has {length} bytes; at most {LONGEST_TOKEN} are taken."));
+            return Err(failure.limit(LONGEST_TOKEN).actual(length));
         }
         let mut refusal = invalid("The token can't be read.".to_owned());
         for key in &self.keys {

@@ -27,10 +27,10 @@ pub fn number(query: Option<&str>, name: &str, range: RangeInclusive<u64>) -> Re
     match text.parse().ok().filter(|number| range.contains(number)) {
         Some(number) => Ok(Some(number)),
         None => {
-            Err(invalid(format!("The query parameter {name} takes a whole number from {low} to {high}."))
-                .limit(high)
-                .actual(shortened(&text))
-                .allowed(format!("{low} to {high}")))
+            let (actual, allowed) = (shortened(&text), format!("{low} to {high}"));
+            let detail =
+                format!("The query parameter {name} is `{actual}`; it takes a whole number from {allowed}.");
+            Err(invalid(detail).limit(high).actual(actual).allowed(allowed))
         }
     }
 }

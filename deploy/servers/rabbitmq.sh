@@ -9,6 +9,7 @@ rabbitmq_init() {
   local cookie=$RUN/rabbitmq/home/.erlang.cookie
   if [[ ! -e $cookie ]]; then (umask 377 && printf '%s' "$REPLY" >"$cookie"); fi
   printf '[].\n' >"$RUN/rabbitmq/enabled_plugins"
+  cp "$SERVERS_FOLDER/quorum_elections.erl" "$RUN/rabbitmq/quorum_elections" || die "can't write into $RUN/rabbitmq"
 }
 
 # The user is made by the node's first boot.
@@ -46,6 +47,8 @@ rabbitmq_environment() {
     "ERL_EPMD_PORT=$epmd_port" "ERL_EPMD_ADDRESS=127.0.0.1"
     # For every Erlang VM that the scripts start, short-lived helpers included.
     "ERL_AFLAGS=-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
+    # file:eval of a file in the node's working directory; the file says why.
+    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-s file eval quorum_elections"
     # The script then becomes the node instead of watching over it: one pid, and signals reach it.
     "RUNNING_UNDER_SYSTEMD=true"
   )

@@ -7,6 +7,7 @@ mod broker;
 mod database;
 mod processes;
 mod store;
+mod zz_explore;
 
 use pfp_tests::{
     load::Report,

