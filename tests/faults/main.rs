@@ -7,7 +7,6 @@ mod broker;
 mod database;
 mod processes;
 mod store;
-mod zz_explore;
 
 use pfp_tests::{
     load::Report,

@@ -79,11 +79,9 @@ impl Raw {
     }
 
     /// Says that nothing more will be sent; answers can still be read.
-    ///
-    /// # Panics
-    /// The connection is closed.
     pub async fn send_no_more(&mut self) {
-        self.stream.shutdown().await.expect("an open connection");
+        // Where the other side has closed it before, that goes without saying.
+        let _ = self.stream.shutdown().await;
     }
 
     /// The next answer; one with status 100 is an answer too.
@@ -102,14 +100,15 @@ impl Raw {
         timeout(PATIENCE, self.read_answer()).await.expect("an answer or an end in time")
     }
 
-    /// Reads and throws away until the other side has closed the connection.
+    /// Waits until the other side has closed the connection, and returns what it still sent.
     ///
     /// # Panics
     /// It doesn't in time.
-    pub async fn ended(&mut self) {
-        let mut rest = Vec::new();
+    pub async fn ended(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.unread);
         // Closed or reset: it's over.
         let _ = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await.expect("an end in time");
+        rest
     }
 
     async fn read_answer(&mut self) -> Option<Answer> {

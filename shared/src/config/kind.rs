@@ -143,11 +143,12 @@ fn times(number: &str, factor: u64) -> Option<u64> {
     whole.checked_add(part)
 }
 
-/// The largest unit in which the number is whole.
+/// The largest unit in which the number is whole; the smallest one for nothing at all.
 fn in_units(number: u64, units: &[(&str, u64)]) -> String {
     let mut best: Option<(&str, u64)> = None;
     for (unit, factor) in units {
-        if number.is_multiple_of(*factor) && best.is_none_or(|(_, other)| *factor > other) {
+        let is_better = |other: u64| if number == 0 { *factor < other } else { *factor > other };
+        if number.is_multiple_of(*factor) && best.is_none_or(|(_, other)| is_better(other)) {
             best = Some((unit, *factor));
         }
     }
