@@ -41,14 +41,11 @@ use crate::{
     state::{AppState, RenderMetrics},
 };
 use pfp_shared::{metrics, services::Services};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// The process's name towards database and broker.
 const APPLICATION: &str = "pfp-api";
-
-/// How often the metrics' recorder folds what was recorded, so that it doesn't grow while nobody asks for it.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs the API until told to stop: opens what it stands on, listens, serves.
 ///
@@ -88,15 +85,8 @@ pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<(
     Ok(watched?)
 }
 
-/// The recorder of this process, kept small while nobody asks for it.
+/// The recorder of this process.
 fn recorder() -> anyhow::Result<RenderMetrics> {
     let handle = metrics::install()?;
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(METRICS_UPKEEP).await;
-            upkeep.run_upkeep();
-        }
-    });
     Ok(Arc::new(move || handle.render()))
 }

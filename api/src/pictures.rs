@@ -13,11 +13,8 @@ use axum::{
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
-    storage::{PictureKey, StorageError},
+    storage::{LARGEST_PICTURE, PictureKey, StorageError},
 };
-
-/// Far above what a worker makes; what is larger isn't a picture of ours.
-const LARGEST_PICTURE: u64 = 8 << 20;
 
 /// A finished picture. Its key names its bytes for ever, so it may be cached for as long as one likes.
 #[utoipa::path(get, path = "/pictures/{key}", tag = "pictures",

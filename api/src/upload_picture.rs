@@ -173,6 +173,13 @@ async fn stage(
         (Ok(received), _) => Ok(received),
         (Err(error), Destination::Staged(staging)) => {
             let begun = staging.is_begun();
+            // The store may be read and not written: it counts as out until a write goes through.
+            if matches!(
+                error.failure.code,
+                FailureCode::StorageUnavailable | FailureCode::StoragePermissionDenied
+            ) {
+                state.services.dependencies.health(Dependency::Storage).down("an upload couldn't be put");
+            }
             staging.abort().await;
             Err(NotStaged { error, begun })
         }
@@ -286,6 +293,10 @@ async fn replay(
     }
     let row = queries::upload_of_user(&state.services.database, &user.id, earlier.id).await?;
     // Removed in between, with its key: the request is a first one now.
-    let row = row.ok_or_else(gone)?;
+    let row = row.ok_or_else(|| {
+        let detail =
+            "The upload of this Idempotency-Key was removed while you sent it again. Send it once more.";
+        ApiError::from(Failure::new(FailureCode::IdempotencyKeyInUse, detail)).retry_after(1)
+    })?;
     Ok(Taken { row, replayed: true })
 }

@@ -1,7 +1,10 @@
 //! What is known of database, broker and object store: for readiness, for metrics, and so that workers take no
 //! jobs that they couldn't finish.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 
 /// The dependencies, as metrics and readiness name them.
@@ -40,6 +43,7 @@ type States = [Option<Arc<str>>; 3];
 #[derive(Debug, Clone)]
 pub struct Dependencies {
     states: Arc<watch::Sender<States>>,
+    changed: Arc<Mutex<[Instant; 3]>>,
 }
 
 impl Default for Dependencies {
@@ -54,6 +58,7 @@ impl Default for Dependencies {
                 Some(Arc::clone(&unknown)),
                 Some(unknown),
             ])),
+            changed: Arc::new(Mutex::new([Instant::now(); 3])),
         }
     }
 }
@@ -69,6 +74,15 @@ impl Dependencies {
     #[must_use]
     pub fn trouble(&self, dependency: Dependency) -> Option<Arc<str>> {
         self.states.borrow()[dependency as usize].clone()
+    }
+
+    /// For how long a dependency has been up; nothing while it is out.
+    #[must_use]
+    pub fn up_for(&self, dependency: Dependency) -> Duration {
+        if self.trouble(dependency).is_some() {
+            return Duration::ZERO;
+        }
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)[dependency as usize].elapsed()
     }
 
     /// Waits until all of the named are up.
@@ -96,6 +110,9 @@ impl Dependencies {
         } else {
             0.0
         });
+        if before.is_none() != state.is_none() {
+            self.changed.lock().unwrap_or_else(PoisonError::into_inner)[index] = Instant::now();
+        }
         // A line for each change, not for each look. The first look is a change: a process that never gets on
         // has to say why.
         match (before.as_deref(), state) {

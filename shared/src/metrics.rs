@@ -2,6 +2,7 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::time::Duration;
 
 /// Seconds: from a fraction of a poll to a job that waited out an outage.
 const SECONDS: &[f64] =
@@ -10,7 +11,10 @@ const SECONDS: &[f64] =
 /// Bytes: from an icon to a raised limit.
 const BYTES: &[f64] = &[16e3, 64e3, 256e3, 512e3, 1e6, 2e6, 3e6, 4e6, 5e6, 10e6, 50e6];
 
-/// Installs the process's recorder; the handle renders what `/metrics` serves.
+/// How often samples are put into their buckets: they are held one by one while nobody asks for the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Installs the process's recorder, within the runtime that keeps it small; the handle renders what `/metrics` serves.
 ///
 /// # Errors
 /// A recorder is installed already.
@@ -20,6 +24,13 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full("pfp_upload_bytes".to_owned()), BYTES)?
         .install_recorder()?;
     describe();
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
     Ok(handle)
 }
 

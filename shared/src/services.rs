@@ -6,7 +6,7 @@ use crate::{
     dependencies::{Dependencies, Dependency, Health},
     queries,
     queue::{BrokerConfigError, BrokerUri, Publisher, Topology},
-    storage::{OwnershipConflict, Storage, StorageConfigError, StorageError},
+    storage::{Installation, OwnershipConflict, Storage, StorageConfigError, StorageError},
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -118,24 +118,25 @@ impl Services {
 
     async fn watch_storage(&self, stop: &CancellationToken) -> Result<(), OwnershipConflict> {
         let health = self.health(Dependency::Storage);
-        let mut claimed = false;
+        let mut ours = None;
         while !stop.is_cancelled() {
             let was_up = self.dependencies.trouble(Dependency::Storage).is_none();
-            let seen = if !claimed {
-                tokio::select! {
-                    () = self.dependencies.wait_for(&[Dependency::Database]) => {}
-                    () = stop.cancelled() => return Ok(()),
+            let seen = match ours {
+                None => {
+                    tokio::select! {
+                        () = self.dependencies.wait_for(&[Dependency::Database]) => {}
+                        () = stop.cancelled() => return Ok(()),
+                    }
+                    match self.open_bucket().await {
+                        Ok(opened) => {
+                            ours = Some(opened?);
+                            Ok(())
+                        }
+                        Err(reason) => Err(reason),
+                    }
                 }
-                let opened = self.open_bucket().await;
-                claimed = matches!(opened, Ok(Ok(())));
-                match opened {
-                    Ok(conflict) => Ok(conflict?),
-                    Err(reason) => Err(reason),
-                }
-            } else if was_up {
-                self.storage.check_read().await.map_err(|error| error.to_string())
-            } else {
-                self.check_bucket().await
+                Some(ours) if was_up => self.check_marker(ours).await,
+                Some(ours) => self.check_bucket(ours).await,
             };
             pause(&health, seen, stop).await;
         }
@@ -143,30 +144,33 @@ impl Services {
     }
 
     /// Whether a bucket that was out can be used again, and is still ours.
-    async fn check_bucket(&self) -> Result<(), String> {
+    async fn check_bucket(&self, ours: Installation) -> Result<(), String> {
         self.storage.check_write().await.map_err(|problem| problem.to_string())?;
-        self.storage.check_read().await.map_err(|error| error.to_string())
+        self.check_marker(ours).await
+    }
+
+    async fn check_marker(&self, ours: Installation) -> Result<(), String> {
+        self.storage.check_read(ours).await.map_err(|error| error.to_string())
     }
 
     /// Creates the bucket if need be, and makes sure that it and the database belong together.
-    async fn open_bucket(&self) -> Result<Result<(), OwnershipConflict>, String> {
+    async fn open_bucket(&self) -> Result<Result<Installation, OwnershipConflict>, String> {
         self.storage.open_bucket().await.map_err(|problem| problem.to_string())?;
-        let claimed = async {
-            let installation = queries::installation(&self.database)
-                .await
-                .map_err(|error: DatabaseError| error.to_string())?;
-            let claim = self.storage.claim_bucket(installation.database_id, installation.bucket_id).await;
-            match claim.map_err(|error: StorageError| error.to_string())? {
-                Ok(bucket_id) => {
-                    queries::set_bucket(&self.database, bucket_id)
-                        .await
-                        .map_err(|error| error.to_string())?;
-                    Ok(Ok(()))
-                }
-                Err(conflict) => Ok(Err(conflict)),
-            }
+        let installation =
+            queries::installation(&self.database).await.map_err(|error: DatabaseError| error.to_string())?;
+        let database_id = installation.database_id;
+        let claim = self.storage.claim_bucket(database_id, installation.bucket_id).await;
+        let bucket_id = match claim.map_err(|error: StorageError| error.to_string())? {
+            Ok(bucket_id) => bucket_id,
+            Err(conflict) => return Ok(Err(conflict)),
         };
-        claimed.await
+        let kept = queries::set_bucket(&self.database, bucket_id).await.map_err(|error| error.to_string())?;
+        // Another process may have been first, with another bucket.
+        Ok(if kept == bucket_id {
+            Ok(Installation { database_id, bucket_id })
+        } else {
+            Err(OwnershipConflict::OtherBucket { place: self.storage.describe() })
+        })
     }
 }
 

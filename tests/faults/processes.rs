@@ -116,8 +116,10 @@ async fn processes_that_start_before_their_servers_wait_for_them() {
         (says("database", "no database connection") && says("broker", "refused")).then_some(())
     })
     .await;
-    let api = system.client("ada").get("/readyz").await;
-    assert_eq!((api.status.as_u16(), &api.json()["status"]), (503, &"unavailable".into()));
+    let api = format!("http://{}/readyz", system.apis[0].address);
+    let api = until("the API answers", PATIENCE, async || reqwest::get(&api).await.ok()).await;
+    assert_eq!(api.status(), 503);
+    assert_eq!(api.json::<Value>().await.unwrap()["status"], "unavailable");
     let answer = system.client("ada").upload(pictures::bytes("bench-170kb.jpg")).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "database_unavailable"));
     for server in down {

@@ -2,7 +2,7 @@
 
 use crate::{config::WorkerConfig, listing, sweep::sweep_once, worker::Worker};
 use anyhow::{Context, bail};
-use pfp_shared::{config::Connections, database, dependencies::Dependency, services::Services};
+use pfp_shared::{config::Connections, database, dependencies::Dependency, queries, services::Services};
 use std::{io::Write, process::ExitCode, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +54,7 @@ async fn sweep_fully(worker: &Worker, force: bool) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    queries::hasten_deletions(&worker.services.database).await?;
     while sweep_once(worker).await? {}
     let listed = listing::list_if_due(worker, None, force).await?;
     while sweep_once(worker).await? {}

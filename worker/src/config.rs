@@ -49,6 +49,13 @@ impl WorkerConfig {
         };
         let memory = settings.number("PFP_WORKER_MEMORY");
         let file_memory = file_memory(memory, concurrency, connections.max_file_size);
+        if connections.max_file_size > file_memory {
+            return Err(ConfigError::BadValue {
+                name: "PFP_MAX_FILE_SIZE".to_owned(),
+                value: connections.max_file_size.to_string(),
+                expected: format!("at most half of PFP_WORKER_MEMORY, {} bytes", memory / 2),
+            });
+        }
         let picture_memory = memory - file_memory;
         let mut picture = picture_options(settings);
         picture.limits.max_memory = picture_memory;

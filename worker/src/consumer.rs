@@ -43,7 +43,7 @@ pub async fn consume(worker: Arc<Worker>, broker: BrokerUri) {
                     return;
                 }
             }
-            Err(error) => tracing::debug!(%error, "no consumer yet"),
+            Err(error) => tracing::warn!(%error, "no consumer yet"),
         }
         tokio::select! {
             () = worker.stop.cancelled() => {}
@@ -89,6 +89,7 @@ async fn pump(
     mut consumer: Consumer,
 ) -> &'static str {
     let mut probe = tokio::time::interval(PROBE_INTERVAL);
+    probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = worker.stop.cancelled() => {

@@ -19,8 +19,9 @@ pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
             let parent = parent.unwrap_or_else(TraceParent::generate);
             let span = tracing::info_span!("job", upload_id = %job.upload_id, trace_id = parent.trace_id());
             parent.adopt(&span);
-            run(&worker, job.upload_id).instrument(span.clone()).await;
-            acknowledge(&worker, &delivery).instrument(span).await;
+            if run(&worker, job.upload_id).instrument(span.clone()).await {
+                acknowledge(&worker, &delivery).instrument(span).await;
+            }
         }
         Err(error) => {
             tracing::error!(%error, bytes = delivery.data.len(), "a message can't be read and is set aside");
@@ -31,17 +32,17 @@ pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
 }
 
 /// Runs a job. While the database is out the message waits here: acknowledged, the job would have to wait for a
-/// sweep to notice.
-async fn run(worker: &Worker, id: UploadId) {
+/// sweep to notice. False: the worker stops, and the broker hands the message to another one.
+async fn run(worker: &Worker, id: UploadId) -> bool {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
     loop {
         // A panic must not take the message's slot with it.
         match AssertUnwindSafe(process_picture(worker, id)).catch_unwind().await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(outcome)) => return outcome.is_some(),
             Ok(Err(error)) if error.is_unavailable() => {
                 tokio::select! {
                     () = backoff.wait() => continue,
-                    () = worker.stop.cancelled() => {}
+                    () = worker.stop.cancelled() => return false,
                 }
             }
             Ok(Err(error)) => tracing::error!(%error, "the job can't be claimed"),
@@ -50,7 +51,7 @@ async fn run(worker: &Worker, id: UploadId) {
                 tracing::error!("the job panicked; its lease will run out");
             }
         }
-        return;
+        return true;
     }
 }
 

@@ -1,6 +1,10 @@
 //! The fates of a job that didn't end with a picture.
 
-use pfp_shared::{database::DatabaseError, failure::Failure, storage::StorageError};
+use pfp_shared::{
+    database::DatabaseError,
+    failure::{Failure, FailureCode},
+    storage::StorageError,
+};
 
 /// Why a job ends without a picture, by what becomes of it.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,10 @@ pub trait OrReject<T> {
 
 impl<T> OrReject<T> for Result<T, Failure> {
     fn or_reject(self) -> Result<T, JobError> {
-        self.map_err(JobError::Reject)
+        self.map_err(|failure| match failure.code {
+            // Ours to mend: the bytes are kept.
+            FailureCode::UnexpectedError => JobError::Retry(failure.detail),
+            _ => JobError::Reject(failure),
+        })
     }
 }

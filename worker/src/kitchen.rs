@@ -12,7 +12,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -43,10 +43,10 @@ impl Kitchen {
         }
     }
 
-    /// Threads that are stuck in a picture: each is lost until the process is started anew.
+    /// Threads that are stuck in a picture: each is lost until it comes back or the process is started anew.
     #[must_use]
     pub fn stuck_threads(&self) -> usize {
-        self.stuck.load(Ordering::Relaxed)
+        self.stuck.load(Ordering::SeqCst)
     }
 
     /// Makes a picture of a file.
@@ -76,8 +76,16 @@ impl Kitchen {
         &self,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<Result<T, Failure>, JobError> {
-        let stuck = Arc::clone(&self.stuck);
-        let thread = tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(work)));
+        let given_up = Arc::new(AtomicBool::new(false));
+        let (stuck, was_given_up) = (Arc::clone(&self.stuck), Arc::clone(&given_up));
+        let thread = tokio::task::spawn_blocking(move || {
+            let result = catch_unwind(AssertUnwindSafe(work));
+            if was_given_up.load(Ordering::SeqCst) {
+                // It came back after all, as after a freeze of the whole process.
+                stuck.fetch_sub(1, Ordering::SeqCst);
+            }
+            result
+        });
         match tokio::time::timeout(self.stuck_after(), thread).await {
             Ok(Ok(Ok(result))) => Ok(result),
             Ok(Ok(Err(_))) | Ok(Err(_)) => {
@@ -85,7 +93,8 @@ impl Kitchen {
                 Err(JobError::Retry("making the picture panicked".to_owned()))
             }
             Err(_) => {
-                stuck.fetch_add(1, Ordering::Relaxed);
+                self.stuck.fetch_add(1, Ordering::SeqCst);
+                given_up.store(true, Ordering::SeqCst);
                 Err(JobError::Retry("making the picture got stuck".to_owned()))
             }
         }

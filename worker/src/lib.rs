@@ -33,10 +33,14 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pfp_shared::{queue::BrokerUri, services::Services};
 use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How much of the grace period is left for releasing jobs and for the connections to close.
+/// How much of the grace period is left for releasing jobs.
 const RELEASING: Duration = Duration::from_secs(3);
+
+/// How much of it is left for the connections to close.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Works until `stop` is cancelled, then ends within the grace period.
 ///
@@ -62,24 +66,28 @@ pub async fn run(
                 .with_context(|| format!("PFP_METRICS_LISTEN={address}"))
         })
     });
-    let consuming = tokio::spawn(consumer::consume(Arc::clone(&worker), broker));
-    let sweeping = tokio::spawn(sweep::sweep_regularly(Arc::clone(&worker)));
+    let mut loops = JoinSet::new();
+    loops.spawn(consumer::consume(Arc::clone(&worker), broker));
+    loops.spawn(sweep::sweep_regularly(Arc::clone(&worker)));
+    loops.spawn(sweep::list_regularly(Arc::clone(&worker)));
 
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
         watched = &mut watch => watched?.map_err(anyhow::Error::from),
         served = serve_ended(health) => served,
+        // None of them ends by itself: it panicked, and a worker without it would only look alive.
+        ended = loops.join_next() => match ended {
+            Some(Err(error)) => Err(error.into()),
+            _ => Err(anyhow::anyhow!("a loop ended by itself")),
+        },
     };
     worker.stop.cancel();
-    let mut rest = tokio::spawn(async move {
-        let _ = tokio::join!(consuming, sweeping);
-    });
     let all_done = async {
         worker.jobs.close();
         worker.jobs.wait().await;
-        let _ = (&mut rest).await;
+        while loops.join_next().await.is_some() {}
     };
-    let (soft, hard) = (grace.saturating_sub(RELEASING), grace.min(RELEASING));
+    let (soft, hard) = (grace.saturating_sub(RELEASING + CLOSING), grace.min(RELEASING));
     tokio::pin!(all_done);
     if tokio::time::timeout(soft, &mut all_done).await.is_err() {
         worker.must_release.cancel();
@@ -90,7 +98,7 @@ pub async fn run(
     worker.must_end.cancel();
     watching.cancel();
     if !watch.is_finished() {
-        let _ = tokio::time::timeout(Duration::from_secs(2), watch).await;
+        let _ = tokio::time::timeout(CLOSING, watch).await;
     }
     ended
 }

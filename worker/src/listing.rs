@@ -9,7 +9,7 @@ use pfp_shared::{
     database::{DatabaseError, Session},
     dependencies::Dependency,
     queries::{self, ListingProgress},
-    storage::{PICTURES_PREFIX, STAGING_PREFIX},
+    storage::{PICTURES_PREFIX, STAGING_PREFIX, StorageError},
 };
 use std::{pin::pin, time::Duration};
 
@@ -19,6 +19,17 @@ const BATCH: usize = 1_000;
 /// So many may go in any case; above, at most one in a hundred of what was listed. A database that was restored
 /// from a backup must not cost the pictures.
 const ALWAYS_ALLOWED: i64 = 100;
+
+/// Why a listing broke off; the next one goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ListingError {
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
 
 /// What a listing found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +46,20 @@ pub struct Listed {
 /// case). `force` deletes also where there is suspiciously much to delete.
 ///
 /// # Errors
-/// The database failed; the next listing goes on where this one stopped.
+/// The database or the store failed; the next listing goes on where this one stopped.
 pub async fn list_if_due(
     worker: &Worker,
     interval: Option<Duration>,
     force: bool,
-) -> Result<Option<Listed>, DatabaseError> {
+) -> Result<Option<Listed>, ListingError> {
     if worker.services.dependencies.trouble(Dependency::Storage).is_some() {
         return Ok(None);
     }
     let Some(mut session) = queries::try_lock_listing(&worker.services.database, interval).await? else {
         return Ok(None);
     };
-    let mut progress = queries::resume_listing(&mut session).await?;
+    let database = &worker.services.database;
+    let mut progress = database.within(queries::resume_listing(&mut session)).await?;
     let resumed_at = progress.cursor.clone();
     for prefix in [PICTURES_PREFIX, STAGING_PREFIX] {
         // "pictures/…" comes before "staging/…": a cursor under a later prefix has passed the earlier one.
@@ -60,7 +72,7 @@ pub async fn list_if_due(
             return Ok(None);
         }
     }
-    let found = judge(&mut session, progress.objects, force).await?;
+    let found = database.within(judge(&mut session, progress.objects, force)).await?;
     worker.services.storage.remove_left_over_parts().await;
     Ok(Some(found))
 }
@@ -72,22 +84,22 @@ async fn list_prefix(
     progress: &mut ListingProgress,
     prefix: &str,
     after: Option<&str>,
-) -> Result<bool, DatabaseError> {
+) -> Result<bool, ListingError> {
     let mut batches = pin!(worker.services.storage.list(prefix, after).chunks(BATCH));
     while let Some(batch) = batches.next().await {
         let keys = match batch.into_iter().collect::<Result<Vec<_>, _>>() {
             Ok(keys) => keys,
             Err(error) => {
-                tracing::warn!(%error, "the listing broke off");
-                return Ok(false);
+                return Err(ListingError::Storage(error));
             }
         };
-        let unnamed = queries::unnamed_keys(session, &keys).await?;
-        queries::hold_deletions(session, &unnamed).await?;
+        let database = &worker.services.database;
+        let unnamed = database.within(queries::unnamed_keys(session, &keys)).await?;
+        database.within(queries::hold_deletions(session, &unnamed)).await?;
         progress.objects += i64::try_from(keys.len()).unwrap_or(i64::MAX);
         if worker.services.storage.lists_in_order() {
             progress.cursor = keys.last().cloned();
-            queries::save_listing(session, progress).await?;
+            database.within(queries::save_listing(session, progress)).await?;
         }
         if worker.stop.is_cancelled() {
             return Ok(false);

@@ -28,7 +28,7 @@ pub struct PictureArgs {
     /// Print a line of JSON for each file
     #[arg(long)]
     pub json: bool,
-    /// Write the made pictures into this folder, as <file name>.<jpg|png|gif>
+    /// Write the made pictures into this folder, as `FILE NAME.jpg`, `.png` or `.gif`
     #[arg(short, long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
     /// Make each picture this often and give the median of the processor time

@@ -13,6 +13,7 @@ use crate::{
 use pfp_shared::{
     crop::Crop,
     database::DatabaseError,
+    dependencies::Dependency,
     queries::{self, Claim, ClaimedJob, Promotion},
     storage::{StorageError, staged_key},
     upload::UploadId,
@@ -20,18 +21,21 @@ use pfp_shared::{
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Works on an upload, if there is work to do on it.
+/// Works on an upload, if there is work to do on it. `None`: the worker stops, and leaves it to another one.
 ///
 /// # Errors
 /// The upload couldn't be claimed: the database failed. Everything later ends in an outcome.
-pub async fn process_picture(worker: &Worker, id: UploadId) -> Result<Outcome, DatabaseError> {
+pub async fn process_picture(worker: &Worker, id: UploadId) -> Result<Option<Outcome>, DatabaseError> {
     // A job that may kill its worker runs alone: the others are let finish, and none is claimed beside it.
     let beside_others = worker.together.read().await;
+    if worker.stop.is_cancelled() {
+        return Ok(None);
+    }
     let claimed_at = tokio::time::Instant::now();
     let Some(job) = claim(worker, id).await? else {
         tracing::debug!("nothing to do");
         count(Outcome::Stale);
-        return Ok(Outcome::Stale);
+        return Ok(Some(Outcome::Stale));
     };
     let _in_progress = worker.count_in_progress();
     let lease =
@@ -44,7 +48,7 @@ pub async fn process_picture(worker: &Worker, id: UploadId) -> Result<Outcome, D
         make_and_promote(worker, &job, &lease).await
     };
     drop(lease);
-    Ok(settle(worker, &job, result).await)
+    Ok(Some(settle(worker, &job, result).await))
 }
 
 /// One more attempt, a fresh token, a lease, a fresh key for the picture.
@@ -72,7 +76,12 @@ async fn make_and_promote(
         let picture = fetch_and_make(worker, job).await?;
         lease.check().await?;
         let started = Instant::now();
-        worker.services.storage.put_picture(&job.picture_key, picture).await?;
+        worker.services.storage.put_picture(&job.picture_key, picture).await.inspect_err(|error| {
+            // The store may be read and not written: it counts as out until a write goes through.
+            if error.is_dependency_fault() {
+                worker.services.dependencies.health(Dependency::Storage).down(&error.to_string());
+            }
+        })?;
         stage_took("put", started);
         let started = Instant::now();
         let url = job.picture_key.url(&worker.config.public_url);

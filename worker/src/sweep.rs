@@ -16,6 +16,9 @@ use std::{sync::Arc, time::Duration};
 const BATCH: i64 = 200;
 const BATCHES: usize = 10;
 
+/// How long a listing that broke off waits before it goes on.
+const LISTING_PAUSE: Duration = Duration::from_secs(60);
+
 /// How long another sweeper leaves a taken deletion alone.
 const DELETION_TAKEN: Duration = Duration::from_secs(60);
 
@@ -33,7 +36,7 @@ pub async fn sweep_regularly(worker: Arc<Worker>) {
         tokio::select! {
             // What is cut off is taken up by the next sweep.
             () = worker.must_release.cancelled() => return,
-            swept = sweep_and_list(&worker) => if let Err(error) = swept {
+            swept = sweep_once(&worker) => if let Err(error) = swept {
                 tracing::warn!(%error, "a sweep broke off");
             }
         }
@@ -48,10 +51,29 @@ fn rand_part(interval: Duration) -> Duration {
     pfp_shared::backoff::delay(interval, interval, 0).max(interval.mul_f64(0.9))
 }
 
-async fn sweep_and_list(worker: &Worker) -> Result<(), DatabaseError> {
-    sweep_once(worker).await?;
-    listing::list_if_due(worker, Some(worker.config.listing_interval), false).await?;
-    Ok(())
+/// Lists the bucket whenever that is due, beside the sweeps: a listing of a large bucket takes its time. One that
+/// broke off is gone on with after a pause.
+pub async fn list_regularly(worker: Arc<Worker>) {
+    let mut wait = worker.config.sweep_interval;
+    loop {
+        tokio::select! {
+            () = worker.stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = worker.config.sweep_interval;
+        if worker.services.dependencies.trouble(Dependency::Database).is_some() {
+            continue;
+        }
+        tokio::select! {
+            () = worker.must_release.cancelled() => return,
+            listed = listing::list_if_due(&worker, Some(worker.config.listing_interval), false) => {
+                if let Err(error) = listed {
+                    tracing::warn!(%error, "a listing broke off");
+                    wait = wait.max(LISTING_PAUSE);
+                }
+            }
+        }
+    }
 }
 
 /// One sweep. Returns whether there is more to do.
@@ -61,11 +83,16 @@ async fn sweep_and_list(worker: &Worker) -> Result<(), DatabaseError> {
 pub async fn sweep_once(worker: &Worker) -> Result<bool, DatabaseError> {
     let database = &worker.services.database;
     let config = &worker.config;
-    let mut more = in_batches(|| queries::expire_reservations(database, BATCH)).await?;
-    more |= requeue(worker).await?;
-    more |= publish_due(worker).await?;
-    more |= delete_due(worker).await?;
-    more |= in_batches(|| queries::remove_retained(database, BATCH, config.retention)).await?;
+    let expired = in_batches(|| queries::expire_reservations(database, BATCH)).await;
+    let requeued = requeue(worker).await;
+    let published = publish_due(worker).await;
+    let deleted = delete_due(worker).await;
+    let removed = in_batches(|| queries::remove_retained(database, BATCH, config.retention)).await;
+    // Each is done whatever became of the one before.
+    let mut more = false;
+    for step in [expired, requeued, published, deleted, removed] {
+        more |= step?;
+    }
     Ok(more)
 }
 
@@ -82,7 +109,12 @@ where
     Ok(true)
 }
 
+/// After an outage of the database every lease has run out: their workers are given the time to come back and
+/// give their jobs back uncounted.
 async fn requeue(worker: &Worker) -> Result<bool, DatabaseError> {
+    if worker.services.dependencies.up_for(Dependency::Database) < worker.config.lease {
+        return Ok(false);
+    }
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
     in_batches(move || async move {

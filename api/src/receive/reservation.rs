@@ -5,7 +5,6 @@ use crate::{auth::AuthenticatedUser, error::ApiError, state::AppState};
 use pfp_shared::{
     failure::{Failure, FailureCode},
     queries::{self, EarlierUpload, Refusal, Reserve, UploadLimits},
-    storage::staged_key,
     trace::TraceParent,
     upload::UploadId,
 };
@@ -74,7 +73,7 @@ impl Reservation {
         let forgotten = async {
             queries::forget_reservation(database, self.id, staged).await?;
             // Had the row gone before, its key may have been deleted before the put arrived.
-            if staged { queries::list_deletions(database, &[staged_key(self.id)]).await } else { Ok(()) }
+            if staged { queries::list_staged_if_unneeded(database, self.id).await } else { Ok(()) }
         };
         if let Err(error) = forgotten.await {
             tracing::warn!(%error, upload_id = %self.id, "a reservation couldn't be taken back; its lease runs out");

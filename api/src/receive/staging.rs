@@ -87,10 +87,12 @@ impl Staging {
             return self.storage.put_staged(&self.key, self.segments.take()).await;
         }
         self.put_part().await?;
-        match self.parts.take() {
-            Some(parts) => parts.complete().await,
-            None => Ok(()),
+        if let Some(parts) = &mut self.parts {
+            // Kept until this has succeeded, to be taken back otherwise.
+            parts.complete().await?;
         }
+        self.parts = None;
+        Ok(())
     }
 
     /// Gives up: takes back the parts that were put.

@@ -8,7 +8,10 @@ use futures_util::task::AtomicWaker;
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 use tokio::{
@@ -23,8 +26,8 @@ enum Phase {
     Idle(Instant),
     /// Within a request's headers, until then.
     Headers(Instant),
-    /// Within a request, which has its own limits.
-    Request,
+    /// Within the request of this number, which has its own limits.
+    Request(u64),
 }
 
 /// The phase of one connection, as its reads and its requests tell it.
@@ -32,6 +35,7 @@ enum Phase {
 pub(super) struct Clock {
     limits: ConnectionLimits,
     phase: Mutex<Phase>,
+    requests: AtomicU64,
     reader: AtomicWaker,
 }
 
@@ -39,13 +43,27 @@ impl Clock {
     /// A connection that was just accepted owes its first headers.
     pub(super) fn start(limits: ConnectionLimits) -> Arc<Self> {
         let phase = Phase::Headers(Instant::now() + limits.headers);
-        Arc::new(Self { limits, phase: Mutex::new(phase), reader: AtomicWaker::new() })
+        Arc::new(Self {
+            limits,
+            phase: Mutex::new(phase),
+            requests: AtomicU64::new(0),
+            reader: AtomicWaker::new(),
+        })
     }
 
     /// A request has begun. It lasts until the last copy of what is returned is dropped.
     pub(super) fn request(self: &Arc<Self>) -> Arc<InRequest> {
-        self.enter(Phase::Request);
-        Arc::new(InRequest(Arc::clone(self)))
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        self.enter(Phase::Request(number));
+        Arc::new(InRequest { clock: Arc::clone(self), number })
+    }
+
+    /// A request has ended. Its last copy may be dropped when the next one has already begun.
+    fn end(&self, number: u64) {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if *phase == Phase::Request(number) {
+            *phase = Phase::Idle(Instant::now() + self.limits.idle);
+        }
     }
 
     fn enter(&self, phase: Phase) {
@@ -65,20 +83,23 @@ impl Clock {
     fn deadline(&self) -> Option<Instant> {
         match self.phase() {
             Phase::Idle(deadline) | Phase::Headers(deadline) => Some(deadline),
-            Phase::Request => None,
+            Phase::Request(_) => None,
         }
     }
 }
 
 /// Held by a request's body and by its answer's.
 #[derive(Debug)]
-pub(super) struct InRequest(Arc<Clock>);
+pub(super) struct InRequest {
+    clock: Arc<Clock>,
+    number: u64,
+}
 
 impl Drop for InRequest {
     fn drop(&mut self) {
-        self.0.enter(Phase::Idle(Instant::now() + self.0.limits.idle));
+        self.clock.end(self.number);
         // The connection may already wait for the next request, without a deadline.
-        self.0.reader.wake();
+        self.clock.reader.wake();
     }
 }
 

@@ -90,17 +90,27 @@ fn storage_location(settings: &Settings) -> Result<StorageLocation, ConfigError>
     let text = settings.required("PFP_STORAGE_URL")?;
     let bad = |expected: &str| ConfigError::BadValue {
         name: "PFP_STORAGE_URL".to_owned(),
-        value: text.to_owned(),
+        value: if text.contains('@') { "[secret]".to_owned() } else { text.to_owned() },
         expected: expected.to_owned(),
     };
+    let bare = |url: &Url| url.username().is_empty() && url.password().is_none();
     let url = Url::parse(text).map_err(|_| bad("s3://bucket or file:///folder"))?;
     if url.scheme() == "file" {
         let folder =
             url.to_file_path().map_err(|()| bad("an absolute folder such as file:///var/lib/pfp"))?;
         return Ok(StorageLocation::Folder(folder));
     }
+    let bucket = url.host_str().filter(|_| matches!(url.path(), "" | "/") && bare(&url));
     let bucket =
-        url.host_str().filter(|_| matches!(url.path(), "" | "/")).ok_or_else(|| bad("s3://bucket"))?;
+        bucket.ok_or_else(|| bad("s3://bucket, with the keys in PFP_S3_ACCESS_KEY and PFP_S3_SECRET_KEY"))?;
+    let endpoint = settings.text("PFP_S3_ENDPOINT");
+    if endpoint.and_then(|endpoint| Url::parse(endpoint).ok()).is_some_and(|url| !bare(&url)) {
+        return Err(ConfigError::BadValue {
+            name: "PFP_S3_ENDPOINT".to_owned(),
+            value: "[secret]".to_owned(),
+            expected: "a URL without user and password".to_owned(),
+        });
+    }
     Ok(StorageLocation::S3 {
         bucket: bucket.to_owned(),
         endpoint: settings.text("PFP_S3_ENDPOINT").map(|endpoint| endpoint.trim_end_matches('/').to_owned()),

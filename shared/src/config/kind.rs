@@ -51,7 +51,10 @@ impl Kind {
     pub fn check(self, value: &str) -> Result<(), String> {
         let fits = match self {
             Self::Text => !value.is_empty(),
-            Self::Url(schemes) => url::Url::parse(value).is_ok_and(|url| schemes.contains(&url.scheme())),
+            Self::Url(schemes) => {
+                value.contains("://")
+                    && url::Url::parse(value).is_ok_and(|url| schemes.contains(&url.scheme()))
+            }
             Self::Address => value.parse::<std::net::SocketAddr>().is_ok(),
             Self::Bool => matches!(value, "true" | "false"),
             Self::Count(..) | Self::Size(..) | Self::Rate(..) | Self::Pixels(..) | Self::Duration(..) => {

@@ -1,7 +1,7 @@
 //! The values of one process: the environment over an env file over the defaults, every value checked.
 
 use super::{Kind, SETTINGS, Setting, UsedBy};
-use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, time::Duration};
 
 /// Text that must not be seen: it prints as `[secret]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -87,7 +87,10 @@ impl Settings {
             None => BTreeMap::new(),
         };
         #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
-        let environment = std::env::vars();
+        let environment = std::env::vars_os();
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let environment = environment.filter_map(text);
         Self::from_values(file.into_iter().chain(environment), process)
     }
 

@@ -56,15 +56,6 @@ impl DatabaseError {
             Self::Pool(_) | Self::Row(_) => false,
         }
     }
-
-    /// Whether a unique key that is named is already taken.
-    #[must_use]
-    pub fn violates(&self, constraint: &str) -> bool {
-        let Self::Statement(error) = self else { return false };
-        error.as_db_error().is_some_and(|error| {
-            *error.code() == SqlState::UNIQUE_VIOLATION && error.constraint() == Some(constraint)
-        })
-    }
 }
 
 /// An error without the server's word is the connection's, unless it is about a value's type.

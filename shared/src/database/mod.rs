@@ -131,8 +131,11 @@ fn server_config(
     if let Some(timeout) = statement_timeout {
         // The server's limits are for a client that died or was cut off: they end what nobody waits for.
         let millis = timeout.as_millis();
+        // What is durable doesn't depend on how the server is set up.
+        let own = config.get_options().unwrap_or_default().to_owned();
         config.options(format!(
-            "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+            "{own} -c synchronous_commit=on -c statement_timeout={} -c lock_timeout={} \
+             -c idle_in_transaction_session_timeout={}",
             millis * 2,
             millis,
             millis * 3,

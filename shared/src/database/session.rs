@@ -2,7 +2,7 @@
 
 use super::DatabaseError;
 use deadpool_postgres::Object;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -131,7 +131,10 @@ impl Session {
 
 /// Whether a statement ended without the server's word, so that the connection can't be trusted any more.
 fn is_broken<T>(outcome: &Result<T, tokio_postgres::Error>) -> bool {
-    outcome.as_ref().is_err_and(|error| error.code().is_none())
+    outcome.as_ref().is_err_and(|error| {
+        // A server that became read-only in a failover is the wrong one for good.
+        error.code().is_none_or(|state| *state == SqlState::READ_ONLY_SQL_TRANSACTION)
+    })
 }
 
 impl Drop for Session {

@@ -85,7 +85,7 @@ pub async fn claim(
         ), claimed AS (
             UPDATE uploads SET status = 'processing', attempts = attempts + 1, claim_token = $2,
                 lease_until = now() + make_interval(secs => $3), picture_key = $4::jsonb ->> content_type,
-                run_alone = run_alone OR due.status = 'processing', requeued_for = NULL,
+                run_alone = run_alone OR due.status = 'processing',
                 revision = revision + 1, updated_at = now()
             FROM due WHERE uploads.id = due.id
             RETURNING uploads.*, due.picture_key AS earlier_key

@@ -1,7 +1,11 @@
 //! Objects that nothing names any more, until their deletion has succeeded.
 
 use super::{column, seconds};
-use crate::database::{Database, DatabaseError};
+use crate::{
+    database::{Database, DatabaseError},
+    storage::staged_key,
+    upload::UploadId,
+};
 use std::time::Duration;
 
 /// Lists objects for deletion.
@@ -26,6 +30,33 @@ pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<(), Datab
             AND NOT EXISTS (SELECT FROM users WHERE picture_key = $1)
         ON CONFLICT DO NOTHING";
     database.within(async { database.session().await?.execute(sql, &[&key]).await }).await?;
+    Ok(())
+}
+
+/// Lists an upload's staged object for deletion unless its row still needs it.
+///
+/// # Errors
+/// The database failed.
+pub async fn list_staged_if_unneeded(database: &Database, id: UploadId) -> Result<(), DatabaseError> {
+    let sql = "-- list_staged_if_unneeded
+        INSERT INTO object_deletions (object_key) SELECT $2
+        WHERE NOT EXISTS (SELECT FROM uploads
+            WHERE id = $1 AND status IN ('receiving', 'queued', 'processing', 'failed'))
+        ON CONFLICT DO NOTHING";
+    database
+        .within(async { database.session().await?.execute(sql, &[&id.0, &staged_key(id)]).await })
+        .await?;
+    Ok(())
+}
+
+/// Makes every deletion due now, whatever it waits for; what a listing holds stays held.
+///
+/// # Errors
+/// The database failed.
+pub async fn hasten_deletions(database: &Database) -> Result<(), DatabaseError> {
+    let sql = "-- hasten_deletions
+        UPDATE object_deletions SET retry_at = now() WHERE retry_at > now() AND retry_at <> 'infinity'";
+    database.within(async { database.session().await?.execute(sql, &[]).await }).await?;
     Ok(())
 }
 

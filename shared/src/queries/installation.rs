@@ -29,12 +29,13 @@ pub async fn installation(database: &Database) -> Result<InstallationRow, Databa
     database.within(work).await
 }
 
-/// Keeps the bucket's id, unless one is kept already.
+/// Keeps the bucket's id, unless one is kept already. Returns the one that is kept.
 ///
 /// # Errors
 /// The database failed.
-pub async fn set_bucket(database: &Database, bucket_id: Uuid) -> Result<(), DatabaseError> {
-    let sql = "-- set_bucket\nUPDATE pfp_installation SET bucket_id = $1 WHERE bucket_id IS NULL";
-    database.within(async { database.session().await?.execute(sql, &[&bucket_id]).await }).await?;
-    Ok(())
+pub async fn set_bucket(database: &Database, bucket_id: Uuid) -> Result<Uuid, DatabaseError> {
+    let sql = "-- set_bucket
+        UPDATE pfp_installation SET bucket_id = coalesce(bucket_id, $1) RETURNING bucket_id";
+    let work = async { column(&database.session().await?.one(sql, &[&bucket_id]).await?, "bucket_id") };
+    database.within(work).await
 }

@@ -30,7 +30,7 @@ pub enum Promotion {
 /// The database failed. If the outcome is unknown the job is left to its lease: whoever takes it over lists
 /// this claim's key.
 pub async fn promote(database: &Database, job: &ClaimedJob, url: &str) -> Result<Promotion, DatabaseError> {
-    let lock = "-- promote: lock_user\nSELECT picture_generation FROM users WHERE id = $1 FOR UPDATE";
+    let lock = "-- promote: lock_user\nSELECT picture_generation FROM users WHERE id = $1 FOR NO KEY UPDATE";
     database
         .within(async {
             let mut session = database.session().await?;

@@ -12,7 +12,10 @@ mod show;
 mod sweep;
 
 pub use claims::{Claim, ClaimedJob, claim, forget_claim, renew_claim};
-pub use deletions::{deletions_done, deletions_failed, due_deletions, list_deletions, list_if_unnamed};
+pub use deletions::{
+    deletions_done, deletions_failed, due_deletions, hasten_deletions, list_deletions, list_if_unnamed,
+    list_staged_if_unneeded,
+};
 pub use gauges::{Gauges, gauges};
 pub use installation::{InstallationRow, installation, set_bucket};
 pub use jobs::{Promotion, Release, promote, reject, release};

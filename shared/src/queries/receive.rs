@@ -133,7 +133,7 @@ async fn lock_user(
     const LOCK: &str = "-- reserve: lock_user
         SELECT least($2::float8, coalesce(upload_tokens, $2::float8)
             + greatest(extract(epoch FROM clock_timestamp() - upload_tokens_at)::float8, 0) * $2::float8 / 60) AS tokens
-        FROM users WHERE id = $1 FOR UPDATE";
+        FROM users WHERE id = $1 FOR NO KEY UPDATE";
     let capacity = f64::from(limits.per_minute);
     if let Some(row) = session.optional(LOCK, &[&user_id, &capacity]).await? {
         return Ok(Some(tokens(&row)?.unwrap_or(capacity)));
@@ -267,7 +267,7 @@ pub async fn accept(
 ) -> Result<Option<UploadRow>, DatabaseError> {
     // The generation is taken for the row that the join yields, which is after the user's row was locked.
     let sql = "-- accept
-        WITH owner AS (SELECT id FROM users WHERE id = $2 FOR UPDATE)
+        WITH owner AS (SELECT id FROM users WHERE id = $2 FOR NO KEY UPDATE)
         UPDATE uploads SET status = 'queued', generation = nextval('picture_generations'),
             size_bytes = $3, content_type = $4, content_sha256 = $5, crop = $6, lease_until = NULL,
             created_at = clock_timestamp(), updated_at = clock_timestamp(), run_after = clock_timestamp(),

@@ -94,7 +94,7 @@ pub async fn take_unpublished(database: &Database, batch: i64) -> Result<Vec<Due
     let sql = "-- take_unpublished
         UPDATE uploads SET published_at = now()
         WHERE id IN (
-            SELECT id FROM uploads WHERE status = 'queued' AND published_at IS NULL
+            SELECT id FROM uploads WHERE status = 'queued' AND published_at IS NULL AND run_after <= now()
                 AND run_after <= now() - CASE WHEN requeued_for IS NULL THEN interval '2 seconds' ELSE interval '0' END
             ORDER BY run_after LIMIT $1 FOR UPDATE SKIP LOCKED)
         RETURNING id, trace_context, coalesce(requeued_for, 'unpublished') AS reason";
@@ -117,11 +117,11 @@ pub async fn take_lost_messages(
         UPDATE uploads SET published_at = now(), requeued_for = 'message_lost'
         WHERE id IN (
             SELECT id FROM uploads WHERE status = 'queued' AND run_after <= now()
-                AND published_at < now() - make_interval(secs => $2)
-                AND ($3 OR published_at + make_interval(secs => $2) < (
+                AND published_at < least(now(), CASE WHEN $3 THEN now() ELSE (
+                    -- Of those that were published once: one that was sent again says nothing of the order.
                     SELECT max(published_at) FROM uploads
                     WHERE status IN ('processing', 'succeeded', 'rejected', 'failed', 'superseded')
-                        AND published_at IS NOT NULL))
+                        AND published_at IS NOT NULL AND requeued_for IS NULL) END) - make_interval(secs => $2)
             ORDER BY published_at LIMIT $1 FOR UPDATE SKIP LOCKED)
         RETURNING id, trace_context, 'message_lost' AS reason";
     take(database, sql, batch, Some((seconds(lease), queue_is_empty))).await

@@ -23,8 +23,8 @@ pub struct BrokerUri {
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerConfigError {
     /// The URL isn't one of AMQP. Its text may hold a password and isn't shown.
-    #[error("PFP_AMQP_URL can't be used: {0}")]
-    Url(String),
+    #[error("PFP_AMQP_URL can't be used: it takes amqp://user:password@host:port/vhost, or amqps://")]
+    Url,
     /// The certificate authorities can't be read.
     #[error(transparent)]
     Tls(#[from] tls::TlsConfigError),
@@ -36,7 +36,7 @@ impl BrokerUri {
     /// # Errors
     /// The URL or the certificate file can't be used.
     pub fn new(connections: &Connections) -> Result<Self, BrokerConfigError> {
-        let mut uri: AMQPUri = connections.amqp_url.expose().parse().map_err(BrokerConfigError::Url)?;
+        let mut uri: AMQPUri = connections.amqp_url.expose().parse().map_err(|_| BrokerConfigError::Url)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         let tls = match uri.scheme {
             AMQPScheme::AMQP => OwnedTLSConfig::default(),

@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// to the wrong one.
 const CHANNELS: usize = 16;
 
+/// A broker that is silent for so long is noticed by missing heartbeats.
+const SILENT_FOR: Duration = Duration::from_secs(25);
+
 /// How often the connection has to prove itself.
 const PROOF_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -46,6 +49,8 @@ struct Channels {
     free: Mutex<Vec<Channel>>,
     permits: Semaphore,
     control: Channel,
+    /// Told by a publish that failed: of this connection, so that the next one is not taken for it.
+    suspect: Notify,
 }
 
 /// Publishes jobs. Cheap to clone; [`Publisher::supervise`] has to run for it to work.
@@ -55,20 +60,13 @@ pub struct Publisher {
     topology: Topology,
     timeout: Duration,
     channels: Arc<watch::Sender<Option<Arc<Channels>>>>,
-    suspect: Arc<Notify>,
 }
 
 impl Publisher {
     /// A publisher that isn't connected yet. `timeout` bounds a publish, the wait for a channel included.
     #[must_use]
     pub fn new(broker: BrokerUri, topology: Topology, timeout: Duration) -> Self {
-        Self {
-            broker,
-            topology,
-            timeout,
-            channels: Arc::new(watch::Sender::new(None)),
-            suspect: Arc::default(),
-        }
+        Self { broker, topology, timeout, channels: Arc::new(watch::Sender::new(None)) }
     }
 
     /// The names that it publishes to.
@@ -88,7 +86,7 @@ impl Publisher {
         let outcome = published.unwrap_or(Err(PublishError::Timeout(self.timeout)));
         if outcome.is_err() {
             // A channel that failed stays closed, and one that timed out may be blocked: build anew.
-            self.suspect.notify_one();
+            channels.suspect.notify_one();
         }
         outcome
     }
@@ -140,7 +138,7 @@ impl Publisher {
         };
         let counts = bounded(self.broker.timeout(), counts).await;
         if counts.is_err() {
-            self.suspect.notify_one();
+            channels.suspect.notify_one();
         }
         Ok(counts?)
     }
@@ -152,17 +150,21 @@ impl Publisher {
         while !stop.is_cancelled() {
             match self.open(name).await {
                 Ok((connection, channels)) => {
-                    backoff.reset();
-                    health.up();
-                    let control = channels.control.clone();
-                    self.channels.send_replace(Some(Arc::new(channels)));
-                    let trouble = self.watch(&connection, &control, &stop).await;
+                    let channels = Arc::new(channels);
+                    let trouble = match self.prove(&channels.control).await {
+                        Ok(()) => {
+                            backoff.reset();
+                            health.up();
+                            self.channels.send_replace(Some(Arc::clone(&channels)));
+                            self.watch(&connection, &channels, &stop).await
+                        }
+                        Err(error) => Some(error.to_string()),
+                    };
                     self.channels.send_replace(None);
                     if let Some(reason) = trouble {
                         health.down(&reason);
                     }
-                    // Also bounded: on a blocked connection, closing waits as everything does.
-                    let _ = bounded(Duration::from_secs(1), connection.close(200, "done".into())).await;
+                    self.let_go(&connection, &channels.control, &stop).await;
                 }
                 Err(error) => health.down(&error.to_string()),
             }
@@ -186,10 +188,10 @@ impl Publisher {
                 channel.confirm_select(ConfirmSelectOptions::default()).await?;
                 free.push(channel);
             }
-            Ok(Channels { free: Mutex::new(free), permits: Semaphore::new(CHANNELS), control })
+            let (free, permits) = (Mutex::new(free), Semaphore::new(CHANNELS));
+            Ok(Channels { free, permits, control, suspect: Notify::new() })
         };
         let channels = bounded(limit, set_up).await?;
-        self.prove(&channels.control).await?;
         Ok((connection, channels))
     }
 
@@ -214,22 +216,46 @@ impl Publisher {
     async fn watch(
         &self,
         connection: &Connection,
-        control: &Channel,
+        channels: &Channels,
         stop: &CancellationToken,
     ) -> Option<String> {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return None,
-                () = self.suspect.notified() => return Some("a publish failed".to_owned()),
+                () = channels.suspect.notified() => return Some("a publish failed".to_owned()),
                 () = tokio::time::sleep(PROOF_INTERVAL) => {}
             }
             if !connection.status().connected() {
                 return Some("the connection was closed".to_owned());
             }
-            if let Err(error) = self.prove(control).await {
+            if let Err(error) = self.prove(&channels.control).await {
                 return Some(error.to_string());
             }
         }
+    }
+
+    /// Closes a connection once the broker listens to it again, or it is seen to be dead. A connection that is
+    /// closed while an alarm blocks it, or while the broker is frozen, isn't closed at all: its thread, socket
+    /// and buffers stay until the broker comes back, and with a new one every few seconds they would add up.
+    async fn let_go(&self, connection: &Connection, control: &Channel, stop: &CancellationToken) {
+        let silent_until = tokio::time::Instant::now() + SILENT_FOR;
+        while connection.status().connected() && !stop.is_cancelled() {
+            let is_blocked = connection.status().blocked();
+            if !is_blocked && (self.is_alive(control).await || tokio::time::Instant::now() > silent_until) {
+                break;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+        let _ = bounded(Duration::from_secs(1), connection.close(200, "done".into())).await;
+    }
+
+    /// Whether the broker says anything at all, a refusal included.
+    async fn is_alive(&self, control: &Channel) -> bool {
+        let asked = Topology::ready(control, &self.topology.dead);
+        tokio::time::timeout(self.broker.timeout(), asked).await.is_ok()
     }
 }
 

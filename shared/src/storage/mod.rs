@@ -32,6 +32,10 @@ use std::{sync::Arc, time::Duration};
 /// Bytes of one part of a multipart upload: the least that S3 takes.
 pub const PART_SIZE: u64 = 5 << 20;
 
+/// Bytes of the largest finished picture: a worker makes none that is larger, and the API holds one for a moment
+/// for each client that reads it. Ordinary ones have a few to some hundred kilobytes.
+pub const LARGEST_PICTURE: u64 = 8 << 20;
+
 /// Where objects are put, got and deleted.
 #[derive(Debug, Clone)]
 pub struct Storage {

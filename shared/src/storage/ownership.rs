@@ -66,12 +66,18 @@ impl Storage {
         })
     }
 
-    /// Whether the marker can be read: the store answers, and it is the right bucket.
+    /// Whether the store answers, and with the bucket that we began with.
     ///
     /// # Errors
-    /// The store failed, or the marker is gone.
-    pub async fn check_read(&self) -> Result<(), StorageError> {
-        self.marker().await?.map(|_| ()).ok_or_else(|| StorageError::NotFound(MARKER_KEY.to_owned()))
+    /// The store failed, or it is another bucket now.
+    pub async fn check_read(&self, ours: Installation) -> Result<(), StorageError> {
+        match self.marker().await? {
+            Some(found) if found == ours => Ok(()),
+            Some(_) => {
+                Err(StorageError::Unavailable("another bucket answers under our bucket's name".to_owned()))
+            }
+            None => Err(StorageError::NotFound(MARKER_KEY.to_owned())),
+        }
     }
 
     async fn marker(&self) -> Result<Option<Installation>, StorageError> {

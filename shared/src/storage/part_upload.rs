@@ -47,7 +47,7 @@ impl PartUpload {
     ///
     /// # Errors
     /// A part or the completion failed or took too long.
-    pub async fn complete(mut self) -> Result<(), StorageError> {
+    pub async fn complete(&mut self) -> Result<(), StorageError> {
         self.arrived().await?;
         match tokio::time::timeout(self.limit, self.upload.complete()).await {
             Ok(result) => result.map(|_| ()).map_err(StorageError::from),

@@ -19,6 +19,7 @@ use super::shrink::Reduced;
 use pfp_shared::crop::Crop;
 use pfp_shared::failure::{Failure, FailureCode};
 use pfp_shared::picture_format::PictureFormat;
+use pfp_shared::storage::LARGEST_PICTURE;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A made picture.
@@ -37,7 +38,7 @@ pub struct Picture {
 const WHITE: [u8; 3] = [255; 3];
 const TRANSPARENT: [u8; 4] = [0; 4];
 
-/// Makes the picture of a file that [`super::inspect`] has looked at, with the same options.
+/// Makes the picture of a file that [`super::inspect()`] has looked at, with the same options.
 ///
 /// It allocates `inspected.memory` bytes at most, and works on the calling thread, whose processor time the
 /// deadline counts.
@@ -62,8 +63,14 @@ pub fn make_picture(
         Header::Png(header) => job.png(header),
         Header::Gif(header) => job.gif(header),
     }));
-    let made =
-        made.unwrap_or_else(|_| Err(refusal::corrupt(format, "decoding it failed in an unforeseen way")))?;
+    let made = made.unwrap_or_else(|_| {
+        metrics::counter!("pfp_panics_total").increment(1);
+        tracing::error!(%format, "decoding a picture panicked; it counts as corrupt");
+        Err(refusal::corrupt(format, "decoding it failed in an unforeseen way"))
+    })?;
+    if made.bytes.len() as u64 > LARGEST_PICTURE {
+        return Err(refusal::made_too_large(made.bytes.len()));
+    }
     deadline.check()?;
     Ok(Picture { format, bytes: made.bytes, width: made.width, height: made.height })
 }

@@ -1,7 +1,7 @@
 //! Bytes in, a profile picture out: pure and synchronous.
 //!
 //! # The way of a picture
-//! 1. [`inspect`] walks the file's markers, chunks or blocks and checks every limit that a header can tell, before
+//! 1. [`inspect()`] walks the file's markers, chunks or blocks and checks every limit that a header can tell, before
 //!    any decoder runs, and says what memory the rest takes (`memory`). The caller reserves that much.
 //! 2. [`make_picture`] finds the part that is kept and the size that it becomes (`placement`),
 //! 3. decodes that part (`jpeg`, `png`, `gif`), reducing it by whole factors while rows come in (`shrink`),

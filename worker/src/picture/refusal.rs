@@ -3,6 +3,7 @@
 use super::options::PictureOptions;
 use pfp_shared::failure::{Failure, FailureCode};
 use pfp_shared::picture_format::PictureFormat;
+use pfp_shared::storage::LARGEST_PICTURE;
 use std::time::Duration;
 
 /// The file can't be decoded to its end; `why` is a clause for a person.
@@ -27,6 +28,17 @@ pub(super) fn unsupported_jpeg(kind: &str) -> Failure {
     Failure::new(FailureCode::InvalidFormat, detail)
         .detected(format!("jpeg ({kind})"))
         .allowed(vec![PictureFormat::Jpeg.media_type()])
+}
+
+/// What was made is larger than what is served: an animation full of noise.
+pub(super) fn made_too_large(bytes: usize) -> Failure {
+    let detail = format!(
+        "The finished picture would have {bytes} bytes; {LARGEST_PICTURE} bytes are served at most. Fewer frames help."
+    );
+    Failure::new(FailureCode::PictureTooComplex, detail)
+        .limit(LARGEST_PICTURE)
+        .actual(bytes)
+        .allowed(format!("up to {LARGEST_PICTURE} bytes"))
 }
 
 pub(super) fn side_too_long(width: u32, height: u32, limit: u32) -> Failure {

@@ -79,8 +79,9 @@ impl Frame {
             return Err(refusal::unsupported_jpeg("fractional sampling"));
         }
         // Allowed by the standard and made by nobody; the decoder gets its colours wrong.
-        let luma = self.components.first();
-        if luma.is_some_and(|luma| (luma.across, luma.down) != (across, down)) {
+        if let [luma, _, _] = self.components.as_slice()
+            && (luma.across, luma.down) != (across, down)
+        {
             return Err(refusal::unsupported_jpeg("chroma sampled finer than luma"));
         }
         Ok(())
