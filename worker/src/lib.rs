@@ -72,6 +72,8 @@ pub async fn run(
     loops.spawn(sweep::list_regularly(Arc::clone(&worker)));
 
     let ended = tokio::select! {
+        // The loops end when told to stop: that comes first.
+        biased;
         () = stop.cancelled() => Ok(()),
         watched = &mut watch => watched?.map_err(anyhow::Error::from),
         served = serve_ended(health) => served,
