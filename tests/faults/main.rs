@@ -69,3 +69,11 @@ async fn working(system: &TestSystem) {
     })
     .await;
 }
+
+/// Ends a system after a fault that may leave an object which no row names: those are what the listing is for.
+async fn finish_after_a_listing(system: TestSystem) {
+    system.quiet().await;
+    let swept = system.worker_command(&["sweep"]);
+    assert!(swept.status.success(), "{}", String::from_utf8_lossy(&swept.stderr));
+    system.finish().await;
+}
