@@ -57,8 +57,9 @@ async fn a_frozen_database_is_told_within_seconds_and_costs_no_upload() {
     let (system, servers) = start(Setup::new()).await;
     let load = Load::start(&system, 4, &pictures::bytes(PHOTO));
     load.more(30).await;
+    let frozen = servers.freeze("postgres");
     let since = Instant::now();
-    servers.freeze("postgres").thaw_after(since, FROZEN).await;
+    frozen.thaw_after(since, FROZEN).await;
     recovered(&system, Duration::from_secs(10)).await;
     load.more(30).await;
     let report = load.stop().await;
