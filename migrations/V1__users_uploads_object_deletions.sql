@@ -54,6 +54,7 @@ CREATE TABLE uploads (
     status text NOT NULL CHECK (status IN
         ('receiving', 'queued', 'processing', 'succeeded', 'rejected', 'failed', 'superseded', 'cancelled')),
     attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    claims integer NOT NULL DEFAULT 0,
     size_bytes bigint,
     content_type text,
     content_sha256 bytea,
@@ -83,6 +84,7 @@ COMMENT ON COLUMN uploads.id IS 'UUIDv7, also the job''s id; the staged object i
 COMMENT ON COLUMN uploads.generation IS 'From picture_generations, taken under the user''s row lock when the upload was accepted; null while receiving.';
 COMMENT ON COLUMN uploads.status IS 'receiving is never shown to a client.';
 COMMENT ON COLUMN uploads.attempts IS 'Claims that count: given back when a dependency was at fault or the worker was asked to stop.';
+COMMENT ON COLUMN uploads.claims IS 'Claims in all, those that don''t count included: the wait before the next one grows with them.';
 COMMENT ON COLUMN uploads.size_bytes IS 'Bytes of the file as received.';
 COMMENT ON COLUMN uploads.content_type IS 'What the content is, by its first bytes; null while receiving.';
 COMMENT ON COLUMN uploads.content_sha256 IS 'SHA-256 of the file as received, to tell a repeated request from a reused idempotency key.';

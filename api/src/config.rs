@@ -4,6 +4,7 @@ use crate::token::TokenConfig;
 use pfp_shared::{
     config::{ConfigError, Connections, Settings},
     queries::UploadLimits,
+    server::ConnectionLimits,
 };
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,18 +25,18 @@ pub struct ApiConfig {
     pub limits: UploadLimits,
     /// Bytes of uploads that are held at once.
     pub upload_memory: u64,
-    /// How long an upload waits for memory.
-    pub upload_memory_wait: Duration,
+    /// Bytes of pictures that are held at once.
+    pub picture_memory: u64,
+    /// How long a request waits for memory.
+    pub memory_wait: Duration,
     /// How long this process may be silent about an upload that it receives.
     pub upload_lease: Duration,
     /// The slowest that a body may come, in bytes a second; 0 is any.
     pub min_upload_rate: u64,
-    /// How long a connection may be silent.
+    /// How long a body may be silent.
     pub idle_timeout: Duration,
-    /// How long a request's headers may take.
-    pub header_timeout: Duration,
-    /// The most connections.
-    pub max_connections: usize,
+    /// How many connections, and how long each may be silent.
+    pub connection_limits: ConnectionLimits,
     /// How long caches may keep a picture.
     pub picture_max_age: Duration,
 }
@@ -59,12 +60,15 @@ impl ApiConfig {
                 create_users: settings.text("PFP_USERS") != Some("require"),
             },
             upload_memory: settings.number("PFP_UPLOAD_MEMORY"),
-            upload_memory_wait: settings.duration("PFP_UPLOAD_MEMORY_WAIT"),
+            picture_memory: settings.number("PFP_PICTURE_MEMORY"),
+            memory_wait: settings.duration("PFP_MEMORY_WAIT"),
             upload_lease: settings.duration("PFP_UPLOAD_LEASE"),
             min_upload_rate: settings.number("PFP_MIN_UPLOAD_RATE"),
             idle_timeout: settings.duration("PFP_IDLE_TIMEOUT"),
-            header_timeout: settings.duration("PFP_HEADER_TIMEOUT"),
-            max_connections: settings.count("PFP_MAX_CONNECTIONS"),
+            connection_limits: ConnectionLimits::from_settings(
+                settings.count("PFP_MAX_CONNECTIONS"),
+                settings,
+            ),
             picture_max_age: settings.duration("PFP_PICTURE_MAX_AGE"),
         })
     }

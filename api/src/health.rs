@@ -72,6 +72,8 @@ fn readiness(dependencies: &Dependencies, stopping: bool) -> (StatusCode, Health
 ))]
 pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    state.upload_memory.show("pfp_upload_memory_bytes");
+    state.picture_memory.show("pfp_picture_memory_bytes");
     ([(CONTENT_TYPE, text), NO_STORE], (state.render_metrics)())
 }
 

@@ -7,7 +7,7 @@
 //! - [`upload_status`], [`user`], [`pictures`]: what can be asked afterwards; [`shown`]: the JSON of it.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
 //!   [`auth`], [`token`], [`query`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
-//! - [`server`]: connections, their time-outs and their end; [`state`], [`config`], [`command`]: the process.
+//! - [`server`]: connections, their time-outs and their end; [`memory`]: what all bodies may hold; [`state`], [`config`], [`command`]: the process.
 //! - [`health`], [`problems`], [`openapi`]: what operators and developers ask.
 
 pub mod auth;
@@ -17,6 +17,7 @@ pub mod config;
 pub mod error;
 pub mod etag;
 pub mod health;
+pub mod memory;
 pub mod observe;
 pub mod openapi;
 pub mod pictures;
@@ -37,10 +38,10 @@ pub use server::serve;
 
 use crate::{
     config::ApiConfig,
-    server::{listen, serve_metrics},
+    server::serve_metrics,
     state::{AppState, RenderMetrics},
 };
-use pfp_shared::{metrics, services::Services};
+use pfp_shared::{metrics, server::listen, services::Services};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 

@@ -5,14 +5,16 @@ use axum::{
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG},
     },
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
+    memory::ReservedMemory,
     storage::{LARGEST_PICTURE, PictureKey, StorageError},
 };
 
@@ -25,26 +27,56 @@ use pfp_shared::{
     responses(crate::openapi::PictureAnswers))]
 pub async fn picture(
     State(state): State<AppState>,
+    method: Method,
     key: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let key = key.ok().and_then(|Path(key)| file_name(&key)).ok_or_else(not_found)?;
     state.require(&[Dependency::Storage])?;
-    // Also before a 304: a picture that was erased must not live on in caches that ask.
-    let bytes = match state.services.storage.get(key.as_str(), LARGEST_PICTURE).await {
-        Err(StorageError::NotFound(_)) => return Err(not_found()),
-        other => other?,
-    };
     let tag = tag_of(&key);
+    // The store is asked also before a 304: a picture that was erased must not live on in caches that ask.
     let mut response = if etag::matches(&headers, &tag) {
+        found(state.services.storage.size_of(key.as_str()).await)?;
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let length = HeaderValue::from(bytes.len());
+        let (size, body) = if method == Method::HEAD {
+            (found(state.services.storage.size_of(key.as_str()).await)?, Body::empty())
+        } else {
+            bytes_of(&state, &key).await?
+        };
         let media_type = HeaderValue::from_static(key.format().media_type());
-        ([(CONTENT_TYPE, media_type), (CONTENT_LENGTH, length)], Body::from(bytes)).into_response()
+        ([(CONTENT_TYPE, media_type), (CONTENT_LENGTH, HeaderValue::from(size))], body).into_response()
     };
     response.headers_mut().extend(caching(&state, &tag));
     Ok(response)
+}
+
+/// The picture's size and its bytes, within the budget for pictures.
+async fn bytes_of(state: &AppState, key: &PictureKey) -> Result<(u64, Body), ApiError> {
+    let object = found(state.services.storage.open(key.as_str(), LARGEST_PICTURE).await)?;
+    let size = object.size();
+    let memory = state.picture_memory.reserve(size).await?;
+    let held = HeldPicture { bytes: object.read().await?, _memory: memory };
+    Ok((size, Body::from(Bytes::from_owner(held))))
+}
+
+fn found<T>(answer: Result<T, StorageError>) -> Result<T, ApiError> {
+    match answer {
+        Err(StorageError::NotFound(_)) => Err(not_found()),
+        other => Ok(other?),
+    }
+}
+
+/// A picture on its way to a client: its memory is given back when the last of its bytes was handed over.
+struct HeldPicture {
+    bytes: Bytes,
+    _memory: ReservedMemory,
+}
+
+impl AsRef<[u8]> for HeldPicture {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 fn caching(state: &AppState, tag: &str) -> [(HeaderName, HeaderValue); 4] {

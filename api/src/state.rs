@@ -1,6 +1,6 @@
 //! What every request works with.
 
-use crate::{auth::TokenVerifier, config::ApiConfig, error::ApiError, receive::UploadMemory};
+use crate::{auth::TokenVerifier, config::ApiConfig, error::ApiError, memory::BodyMemory};
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
@@ -27,7 +27,9 @@ pub struct Shared {
     /// Who asks.
     pub tokens: TokenVerifier,
     /// The budget of bytes for uploads.
-    pub memory: UploadMemory,
+    pub upload_memory: BodyMemory,
+    /// The budget of bytes for pictures that are sent.
+    pub picture_memory: BodyMemory,
     /// Everything that has to end before the process may: requests, and uploads whose client has gone.
     pub work: TaskTracker,
     /// Cancelled when the process is being stopped: new requests are refused.
@@ -51,7 +53,8 @@ impl AppState {
             public_url: config.public_url.clone().unwrap_or(public_url),
             services,
             tokens: TokenVerifier::new(&config.tokens),
-            memory: UploadMemory::new(config.upload_memory, config.upload_memory_wait),
+            upload_memory: BodyMemory::new(config.upload_memory, config.memory_wait),
+            picture_memory: BodyMemory::new(config.picture_memory, config.memory_wait),
             work: TaskTracker::new(),
             stopping: CancellationToken::new(),
             render_metrics,

@@ -29,7 +29,7 @@ use pfp_shared::{
     failure::{Failure, FailureCode},
     job::Job,
     queries::{self, Accepted, EarlierUpload, UploadRow},
-    storage::staged_key,
+    storage::{PART_SIZE, staged_key},
     trace::TraceParent,
     upload::{UploadId, UploadState},
 };
@@ -162,8 +162,9 @@ async fn stage(
     body: Body,
     reservation: &Reservation,
 ) -> Result<Received, NotStaged> {
-    let largest_body = declared.largest_body(state.config.connections.max_file_size);
-    let reserved = state.memory.reserve(largest_body).await;
+    // A larger body is held part by part.
+    let held = declared.largest_body(state.config.connections.max_file_size).min(2 * PART_SIZE);
+    let reserved = state.upload_memory.reserve(held).await;
     let _memory = reserved.map_err(|error| NotStaged { error, begun: false })?;
     let staging = Staging::new(state.services.storage.clone(), staged_key(reservation.id));
     let mut destination = Destination::Staged(Box::new(staging));
@@ -235,7 +236,7 @@ async fn accept(
         return Ok(row);
     }
     // The row went before: its key may have been deleted before the object was put.
-    if let Err(error) = queries::list_deletions(database, &[staged_key(id)]).await {
+    if let Err(error) = queries::list_deletion(database, &staged_key(id)).await {
         tracing::warn!(%error, upload_id = %id, "a staged object isn't listed for deletion; the listing finds it");
     }
     Err(gone().into())

@@ -89,7 +89,7 @@ catalogue! {
     AttemptsExhausted      "attempts_exhausted"         500 "The upload could not be worked on" "All attempts at this upload failed through no fault that we could lay on the picture. Its bytes are kept, so that it can be worked on again."
     StorageUnavailable     "storage_unavailable"        503 "The storage is not available"      "The object store doesn't answer. Nothing was kept; try again after the time in Retry-After."
     DatabaseUnavailable    "database_unavailable"       503 "The database is not available"     "The database doesn't answer. Try again after the time in Retry-After."
-    Overloaded             "overloaded"                 503 "Too busy"                          "As many uploads as memory allows are being received. Try again after the time in Retry-After."
+    Overloaded             "overloaded"                 503 "Too busy"                          "As many bodies as memory allows are on their way. Try again after the time in Retry-After."
     ShuttingDown           "shutting_down"              503 "Going down"                        "This server is being stopped. Try again; another one will answer."
 }
 

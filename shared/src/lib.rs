@@ -13,8 +13,9 @@
 //!   [`picture_format`], [`crop`]: what an upload holds; [`job`]: the message.
 //! - [`database`] and [`queries`]: sessions that leave nothing half-done, and every SQL statement.
 //! - [`storage`]: the bucket, its keys, and whose it is. [`queue`]: the broker.
-//! - [`services`]: the three together; [`dependencies`], [`backoff`], [`shutdown`]: living with outages.
-//! - [`config`], [`telemetry`], [`trace`], [`metrics`]: running it.
+//! - [`services`]: the three together; [`dependencies`], [`backoff`], [`shutdown`]: living with outages;
+//!   [`memory`]: living within a budget.
+//! - [`config`], [`telemetry`], [`trace`], [`metrics`]: running it. [`server`]: the connections of whoever asks.
 
 pub mod backoff;
 pub mod config;
@@ -23,10 +24,12 @@ pub mod database;
 pub mod dependencies;
 pub mod failure;
 pub mod job;
+pub mod memory;
 pub mod metrics;
 pub mod picture_format;
 pub mod queries;
 pub mod queue;
+pub mod server;
 pub mod services;
 pub mod shutdown;
 pub mod storage;

@@ -47,7 +47,12 @@ fn describe() {
     describe_gauge!(
         "pfp_upload_memory_bytes",
         Unit::Bytes,
-        "Memory for bodies: the budget and what is reserved of it."
+        "Memory for uploads: the budget and what is reserved of it."
+    );
+    describe_gauge!(
+        "pfp_picture_memory_bytes",
+        Unit::Bytes,
+        "Memory for pictures that are sent: the budget and what is reserved of it."
     );
     describe_counter!("pfp_jobs_total", "Jobs, by what became of them.");
     describe_counter!("pfp_job_rejections_total", "Rejected pictures, by code.");

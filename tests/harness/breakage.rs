@@ -25,7 +25,7 @@ impl Down {
 impl Drop for Down {
     fn drop(&mut self) {
         if !self.up {
-            self.servers.run("start", self.server);
+            healed(self.servers.attempt("start", self.server));
         }
     }
 }
@@ -55,7 +55,17 @@ pub struct Blocked(Servers);
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        self.0.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "512MB"]);
+        healed(self.0.attempt_rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "512MB"]));
+    }
+}
+
+/// Of a healing at the end of a test: one that fails already goes on to fail, since a second panic would end the
+/// process on the spot and leave ours running.
+fn healed(outcome: Result<String, String>) {
+    if let Err(told) = outcome
+        && !std::thread::panicking()
+    {
+        panic!("{told}");
     }
 }
 

@@ -9,10 +9,12 @@ pub struct Servers {
     values: BTreeMap<String, String>,
 }
 
-/// The repository's root.
+/// The repository's root: that of the run, as cargo tells it. Several checkouts may share a target folder, and
+/// the one that this was built in may be gone.
 #[must_use]
 pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    package.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from).join("..")
 }
 
 /// A variable that `tests/run.sh` sets.
@@ -79,12 +81,15 @@ impl Servers {
     /// # Panics
     /// The script fails.
     pub fn run(&self, command: &str, server: &str) -> String {
-        let script = root().join("deploy/servers/server.sh");
-        let output = Command::new(script).arg(command).arg(server).arg(&self.folder).output();
-        let output = output.unwrap_or_else(|error| panic!("the servers' script can't be run: {error}"));
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command} {server} failed: {told}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        self.attempt(command, server).unwrap_or_else(|told| panic!("{told}"))
+    }
+
+    /// The same, for whoever can go on without it.
+    ///
+    /// # Errors
+    /// What the script says.
+    pub fn attempt(&self, command: &str, server: &str) -> Result<String, String> {
+        script(&[command, server, &self.folder.to_string_lossy()])
     }
 
     /// Runs `rabbitmqctl` on the broker.
@@ -92,13 +97,26 @@ impl Servers {
     /// # Panics
     /// It fails.
     pub fn rabbitmqctl(&self, arguments: &[&str]) -> String {
-        let script = root().join("deploy/servers/server.sh");
-        let output = Command::new(script).arg("rabbitmqctl").arg(&self.folder).args(arguments).output();
-        let output = output.unwrap_or_else(|error| panic!("the servers' script can't be run: {error}"));
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "rabbitmqctl {arguments:?} failed: {told}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        self.attempt_rabbitmqctl(arguments).unwrap_or_else(|told| panic!("{told}"))
     }
+
+    /// The same, for whoever can go on without it.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn attempt_rabbitmqctl(&self, arguments: &[&str]) -> Result<String, String> {
+        script(&[&["rabbitmqctl", &self.folder.to_string_lossy()], arguments].concat())
+    }
+}
+
+/// Runs the servers' script and returns what it says, or else what went wrong.
+fn script(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(root().join("deploy/servers/server.sh")).args(arguments).output();
+    let output = output.map_err(|error| format!("the servers' script can't be run: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// Reads lines of `NAME='value'`.

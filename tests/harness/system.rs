@@ -11,6 +11,7 @@ use crate::{
 use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
 use pfp_shared::{
     config::{Connections, Settings, UsedBy},
+    database::Database,
     storage::Storage,
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -101,8 +102,7 @@ impl Setup {
         settings.retain(|_, value| !value.is_empty());
         let migrated = run("pfp-worker", &["migrate"], &settings);
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-        let loaded = Settings::from_values(settings.clone(), UsedBy::Both).expect("settings");
-        let connections = Connections::from_settings(&loaded).expect("connections");
+        let connections = connections(&settings);
         TestSystem {
             database: TestDatabase::connect(connections.database_url.expose()).await,
             storage: Storage::new(&connections).expect("a store"),
@@ -115,6 +115,11 @@ impl Setup {
             finished: false,
         }
     }
+}
+
+fn connections(settings: &BTreeMap<String, String>) -> Connections {
+    let loaded = Settings::from_values(settings.clone(), UsedBy::Both).expect("settings");
+    Connections::from_settings(&loaded).expect("connections")
 }
 
 fn settings_for(servers: &Servers, name: &str) -> BTreeMap<String, String> {
@@ -211,6 +216,15 @@ impl TestSystem {
     #[must_use]
     pub fn client_at(&self, api: usize, user: &str) -> Client {
         Client::new(&self.apis[api].address, user, SECRET)
+    }
+
+    /// The product's own pool of connections to its database.
+    ///
+    /// # Panics
+    /// The settings can't be used.
+    #[must_use]
+    pub fn pool(&self) -> Database {
+        Database::new(&connections(&self.settings), "pfp-tests").expect("a pool")
     }
 
     /// Runs a command of `pfp-worker`.

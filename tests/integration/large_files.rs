@@ -49,7 +49,7 @@ fn setup() -> Setup {
         .workers(0)
         .set("PFP_MAX_FILE_SIZE", "60MiB")
         .set("PFP_UPLOAD_MEMORY", "16MiB")
-        .set("PFP_UPLOAD_MEMORY_WAIT", "60s")
+        .set("PFP_MEMORY_WAIT", "60s")
 }
 
 async fn send(client: &Client, body: impl Into<Body>) -> Answer {
@@ -137,7 +137,7 @@ async fn sixty_mebibytes_are_staged_part_by_part_in_little_memory_and_become_a_p
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_finds_no_memory_is_told_to_come_back() {
-    let setup = setup().set("PFP_UPLOAD_MEMORY", "10MiB").set("PFP_UPLOAD_MEMORY_WAIT", "100ms");
+    let setup = setup().set("PFP_UPLOAD_MEMORY", "10MiB").set("PFP_MEMORY_WAIT", "100ms");
     let system = setup.start().await;
     let (ada, bob) = (system.client("ada"), system.client("bob"));
     let length = MOST.to_string();

@@ -22,6 +22,7 @@ mod refusals;
 mod rejections;
 mod shown_to_clients;
 mod slow_and_leaving_clients;
+mod statements;
 mod stopping;
 mod sweeper;
 mod tls;

@@ -16,6 +16,7 @@ const OF_THE_API: &[&str] = &[
     "pfp_uploads_refused_total",
     "pfp_upload_bytes",
     "pfp_upload_memory_bytes",
+    "pfp_picture_memory_bytes",
     "pfp_dependency_up",
     "pfp_panics_total",
 ];
@@ -76,6 +77,7 @@ async fn every_metric_is_served_under_its_name_with_its_labels() {
         (&api, r#"pfp_http_requests_total{route="/user/upload-profile-picture",method="POST",status="202"}"#),
         (&api, r#"pfp_uploads_refused_total{code="invalid_format"} 1"#),
         (&api, r#"pfp_upload_memory_bytes{kind="budget"} 134217728"#),
+        (&api, r#"pfp_picture_memory_bytes{kind="budget"} 67108864"#),
         (&api, r#"pfp_dependency_up{dependency="database"} 1"#),
         (&worker, r#"pfp_jobs_total{outcome="succeeded"} 2"#),
         (&worker, r#"pfp_jobs_total{outcome="rejected"} 1"#),

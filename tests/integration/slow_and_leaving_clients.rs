@@ -1,5 +1,6 @@
 //! Clients that are slow, silent, gone or too many: each has its limit, and none costs the others anything.
 
+use pfp_shared::storage::{LARGEST_PICTURE, PictureKey};
 use pfp_tests::{
     client::Client,
     pictures,
@@ -213,5 +214,39 @@ async fn a_client_that_never_reads_its_answers_does_not_hold_its_place_for_ever(
     assert_eq!(other.answer().await.status, 200);
     assert!((SECOND * 3 / 2..SECOND * 25).contains(&start.elapsed()), "{:?}", start.elapsed());
     timeout(PATIENCE, greedy).await.expect("its connection is closed").unwrap();
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_read_pictures_slowly_hold_no_more_than_the_budget_for_pictures() {
+    let setup = Setup::new().workers(0).set("PFP_PICTURE_MEMORY", "8MiB").set("PFP_MEMORY_WAIT", "100ms");
+    let system = setup.start().await;
+    let key = PictureKey::parse(&format!("{:032x}.jpg", 1)).unwrap();
+    let bytes = vec![0x5a; usize::try_from(LARGEST_PICTURE).unwrap()];
+    system.storage.put_picture(&key, bytes.clone()).await.unwrap();
+    let (path, client) = (format!("/{key}"), system.client("ada"));
+    let reserved = async |bytes: &str| {
+        let line = format!("pfp_picture_memory_bytes{{kind=\"reserved\"}} {bytes}\n");
+        until("the memory for pictures", PATIENCE, async || {
+            system.apis[0].metrics().await.contains(&line).then_some(())
+        })
+        .await;
+    };
+
+    let reads_nothing = Raw::sending(&system.apis[0].address, &head("GET", &path, &[])).await;
+    reserved("8388608").await;
+    let refused = client.get(&path).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "overloaded"));
+    assert_eq!(refused.header("retry-after"), "1");
+    let asked = client.request("HEAD", &path).send().await.unwrap();
+    assert_eq!(
+        (asked.status().as_u16(), asked.headers()["content-length"].to_str().unwrap()),
+        (200, "8388608")
+    );
+
+    drop(reads_nothing);
+    reserved("0").await;
+    assert_eq!(client.get(&path).await.bytes, bytes);
+    reserved("0").await;
     system.stop().await;
 }

@@ -4,6 +4,7 @@ use crate::picture::{Fit, GifAnimation, Limits, PictureOptions};
 use pfp_shared::{
     config::{ConfigError, Connections, Settings},
     picture_format::PictureFormat,
+    server::{ConnectionLimits, OPERATORS_CONNECTIONS},
 };
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,6 +17,8 @@ pub struct WorkerConfig {
     pub public_url: String,
     /// Where health and metrics are served, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// The connections of whoever asks for them.
+    pub connection_limits: ConnectionLimits,
     /// How pictures are made and what one may cost.
     pub picture: PictureOptions,
     /// Pictures that are made at once.
@@ -62,6 +65,7 @@ impl WorkerConfig {
         Ok(Self {
             public_url: settings.required("PFP_PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             metrics_listen: settings.text("PFP_METRICS_LISTEN").and_then(|address| address.parse().ok()),
+            connection_limits: ConnectionLimits::from_settings(OPERATORS_CONNECTIONS, settings),
             picture,
             concurrency,
             file_memory,

@@ -11,7 +11,7 @@ use lapin::{
 use pfp_shared::{
     backoff::Backoff,
     dependencies::Dependency,
-    queue::{BrokerUri, Topology, connect},
+    queue::{BrokerUri, Topology, connect, in_time},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -71,13 +71,8 @@ async fn open(worker: &Worker, broker: &BrokerUri) -> lapin::Result<(Connection,
             channel.basic_consume(topology.jobs.as_str().into(), tag, options, FieldTable::default()).await?;
         Ok((channel, consumer))
     };
-    let (channel, consumer) = timed(broker.timeout(), set_up).await?;
+    let (channel, consumer) = in_time(broker.timeout(), set_up).await?;
     Ok((connection, channel, consumer))
-}
-
-async fn timed<T>(limit: Duration, call: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
-    let timed_out = || std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from the broker");
-    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err(timed_out().into()))
 }
 
 /// Hands messages to jobs until something ends it; returns what.
@@ -94,7 +89,7 @@ async fn pump(
         tokio::select! {
             () = worker.stop.cancelled() => {
                 let cancel = channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default());
-                let _ = timed(broker.timeout(), cancel).await;
+                let _ = in_time(broker.timeout(), cancel).await;
                 return "stopping";
             }
             message = consumer.next() => match message {
@@ -104,7 +99,7 @@ async fn pump(
             },
             _ = probe.tick() => {
                 let queue = &worker.services.publisher.topology().jobs;
-                let seen = timed(broker.timeout(), Topology::ready(channel, queue)).await;
+                let seen = in_time(broker.timeout(), Topology::ready(channel, queue)).await;
                 if seen.is_err() || !connection.status().connected() {
                     return "the queue or the connection is gone";
                 }

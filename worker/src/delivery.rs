@@ -35,9 +35,10 @@ pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
 /// sweep to notice. False: the worker stops, and the broker hands the message to another one.
 async fn run(worker: &Worker, id: UploadId) -> bool {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+    let mut unanswered = Vec::new();
     loop {
         // A panic must not take the message's slot with it.
-        match AssertUnwindSafe(process_picture(worker, id)).catch_unwind().await {
+        match AssertUnwindSafe(process_picture(worker, id, &mut unanswered)).catch_unwind().await {
             Ok(Ok(outcome)) => return outcome.is_some(),
             Ok(Err(error)) if error.is_unavailable() => {
                 tokio::select! {

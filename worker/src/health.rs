@@ -9,9 +9,13 @@ use axum::{
     routing::get,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use pfp_shared::dependencies::Dependency;
+use pfp_shared::{
+    dependencies::Dependency,
+    server::{accept, listen},
+};
 use serde_json::{Map, Value, json};
 use std::{net::SocketAddr, sync::Arc};
+use tokio_util::task::TaskTracker;
 
 type Shared = State<(Arc<Worker>, PrometheusHandle)>;
 
@@ -23,15 +27,16 @@ pub async fn serve(
     worker: Arc<Worker>,
     metrics: PrometheusHandle,
     address: SocketAddr,
-) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
+) -> anyhow::Result<()> {
+    let listener = listen("PFP_METRICS_LISTEN", address).await?;
     let routes = Router::new()
         .route("/livez", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(render))
         .with_state((Arc::clone(&worker), metrics));
-    let ended = async move { worker.must_end.cancelled().await };
-    axum::serve(listener, routes).with_graceful_shutdown(ended).await
+    let (limits, end) = (worker.config.connection_limits, &worker.must_end);
+    accept(listener, routes, limits, &TaskTracker::new(), end, end).await;
+    Ok(())
 }
 
 /// Red when a thread is stuck in a picture: only a restart brings it back.

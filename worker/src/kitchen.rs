@@ -3,11 +3,10 @@
 
 use crate::{
     job_error::{JobError, OrReject},
-    memory::MemoryBudget,
     picture::{Picture, PictureOptions, inspect, make_picture},
 };
 use bytes::Bytes;
-use pfp_shared::{crop::Crop, failure::Failure};
+use pfp_shared::{crop::Crop, failure::Failure, memory::MemoryBudget};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{

@@ -4,8 +4,8 @@
 //!
 //! - [`consumer`] is the loop, [`delivery`] one message, [`process_picture`] the job; [`job_error`] names the
 //!   fates of a job and [`settle`] writes them; [`lease`] keeps a job ours meanwhile.
-//! - [`kitchen`] is where [`picture`]s are made, within a budget of [`memory`].
-//! - [`sweep`] finds what is due, [`listing`] what no row names.
+//! - [`kitchen`] is where [`picture`]s are made, within a budget of memory.
+//! - [`sweep`] finds what is due, [`listing`] what no row names; [`deletion`] deletes it.
 //! - [`worker`] is what they share, [`config`] how it is set, [`health`] what it serves.
 //! - [`admin`], [`picture_command`] and [`sample_photo`] are the other commands.
 
@@ -13,13 +13,13 @@ pub mod admin;
 pub mod command_line;
 pub mod config;
 pub mod consumer;
+pub mod deletion;
 pub mod delivery;
 pub mod health;
 pub mod job_error;
 pub mod kitchen;
 pub mod lease;
 pub mod listing;
-pub mod memory;
 pub mod picture;
 pub mod picture_command;
 pub mod process_picture;
@@ -29,7 +29,6 @@ pub mod sweep;
 pub mod worker;
 
 use crate::{config::WorkerConfig, worker::Worker};
-use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pfp_shared::{queue::BrokerUri, services::Services};
 use std::{sync::Arc, time::Duration};
@@ -60,11 +59,7 @@ pub async fn run(
     let mut watch = tokio::spawn(services.watch("pfp-worker", watching.clone()));
     let health = worker.config.metrics_listen.map(|address| {
         let (worker, metrics) = (Arc::clone(&worker), metrics.clone());
-        tokio::spawn(async move {
-            health::serve(worker, metrics, address)
-                .await
-                .with_context(|| format!("PFP_METRICS_LISTEN={address}"))
-        })
+        tokio::spawn(health::serve(worker, metrics, address))
     });
     let mut loops = JoinSet::new();
     loops.spawn(consumer::consume(Arc::clone(&worker), broker));

@@ -7,7 +7,7 @@
 use crate::{
     job_error::JobError,
     lease::LeaseKeeper,
-    settle::{Outcome, count, settle, until_answered},
+    settle::{Outcome, count, settle},
     worker::Worker,
 };
 use pfp_shared::{
@@ -22,17 +22,22 @@ use std::time::Instant;
 use uuid::Uuid;
 
 /// Works on an upload, if there is work to do on it. `None`: the worker stops, and leaves it to another one.
+/// `unanswered` are the claims on it whose answers were lost, from one try to the next.
 ///
 /// # Errors
 /// The upload couldn't be claimed: the database failed. Everything later ends in an outcome.
-pub async fn process_picture(worker: &Worker, id: UploadId) -> Result<Option<Outcome>, DatabaseError> {
+pub async fn process_picture(
+    worker: &Worker,
+    id: UploadId,
+    unanswered: &mut Vec<Uuid>,
+) -> Result<Option<Outcome>, DatabaseError> {
     // A job that may kill its worker runs alone: the others are let finish, and none is claimed beside it.
     let beside_others = worker.together.read().await;
     if worker.stop.is_cancelled() {
         return Ok(None);
     }
     let claimed_at = tokio::time::Instant::now();
-    let Some(job) = claim(worker, id).await? else {
+    let Some(job) = claim(worker, id, unanswered).await? else {
         tracing::debug!("nothing to do");
         count(Outcome::Stale);
         return Ok(Some(Outcome::Stale));
@@ -52,16 +57,17 @@ pub async fn process_picture(worker: &Worker, id: UploadId) -> Result<Option<Out
 }
 
 /// One more attempt, a fresh token, a lease, a fresh key for the picture.
-async fn claim(worker: &Worker, id: UploadId) -> Result<Option<ClaimedJob>, DatabaseError> {
-    let claim =
-        Claim { token: Uuid::new_v4(), lease: worker.config.lease, max_attempts: worker.config.max_attempts };
-    let (database, started) = (&worker.services.database, Instant::now());
-    let claimed = queries::claim(database, id, claim).await;
-    if let Err(error) = &claimed
-        && error.is_outcome_unknown()
-    {
-        // Were it left to its lease, the outage would cost an attempt.
-        until_answered(worker, || queries::forget_claim(database, id, claim.token)).await;
+async fn claim(
+    worker: &Worker,
+    id: UploadId,
+    unanswered: &mut Vec<Uuid>,
+) -> Result<Option<ClaimedJob>, DatabaseError> {
+    let (lease, max_attempts) = (worker.config.lease, worker.config.max_attempts);
+    let claim = Claim { token: Uuid::new_v4(), unanswered, lease, max_attempts };
+    let (token, started) = (claim.token, Instant::now());
+    let claimed = queries::claim(&worker.services.database, id, claim).await;
+    if claimed.as_ref().is_err_and(DatabaseError::is_outcome_unknown) {
+        unanswered.push(token);
     }
     stage_took("claim", started);
     claimed

@@ -1,12 +1,12 @@
 //! What becomes of a claimed job: written to its row, objects deleted, counted and logged.
 
-use crate::{job_error::JobError, process_picture::stage_took, worker::Worker};
+use crate::{deletion::delete_listed, job_error::JobError, process_picture::stage_took, worker::Worker};
 use pfp_shared::{
     backoff::{Backoff, delay},
     database::DatabaseError,
     failure::{Failure, FailureCode},
     job::Job,
-    queries::{self, ClaimedJob, Promotion, Release},
+    queries::{self, ClaimedJob, Deletion, Promotion, Release},
 };
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
@@ -55,8 +55,8 @@ impl Outcome {
 /// attempt when its lease is lost, and an outage must not cost attempts.
 pub async fn settle(worker: &Worker, job: &ClaimedJob, result: Result<Promotion, JobError>) -> Outcome {
     let outcome = match &result {
-        Ok(Promotion::Succeeded(keys)) => after_commit(worker, keys, Outcome::Succeeded).await,
-        Ok(Promotion::Superseded(keys)) => after_commit(worker, keys, Outcome::Superseded).await,
+        Ok(Promotion::Succeeded(listed)) => after_commit(worker, listed, Outcome::Succeeded).await,
+        Ok(Promotion::Superseded(listed)) => after_commit(worker, listed, Outcome::Superseded).await,
         Ok(Promotion::Lost) => claim_is_gone(worker, job).await,
         Err(JobError::Reject(failure)) => reject(worker, job, failure).await,
         Err(error) => give_up(worker, job, error).await,
@@ -70,14 +70,20 @@ pub(crate) fn count(outcome: Outcome) {
     metrics::counter!("pfp_jobs_total", "outcome" => outcome.as_str()).increment(1);
 }
 
-fn tell(job: &ClaimedJob, result: &Result<Promotion, JobError>, outcome: Outcome) {
+/// Counts an outcome of an upload that was accepted then; returns how many milliseconds ago that is.
+pub(crate) fn count_since(outcome: Outcome, accepted_at: OffsetDateTime) -> i128 {
     count(outcome);
-    let waited = OffsetDateTime::now_utc() - job.accepted_at;
+    let waited = OffsetDateTime::now_utc() - accepted_at;
     if outcome.is_final() {
         let seconds = waited.as_seconds_f64().max(0.0);
         metrics::histogram!("pfp_upload_latency_seconds", "outcome" => outcome.as_str()).record(seconds);
     }
-    let (name, attempts, ms) = (outcome.as_str(), job.attempts, waited.whole_milliseconds());
+    waited.whole_milliseconds()
+}
+
+fn tell(job: &ClaimedJob, result: &Result<Promotion, JobError>, outcome: Outcome) {
+    let ms = count_since(outcome, job.accepted_at);
+    let (name, attempts) = (outcome.as_str(), job.attempts);
     match (outcome, result) {
         (Outcome::Failed, Err(error)) => tracing::error!(outcome = name, attempts, ms, %error, "job failed"),
         (Outcome::Retried | Outcome::Released, Err(error)) => {
@@ -100,7 +106,7 @@ fn tell(job: &ClaimedJob, result: &Result<Promotion, JobError>, outcome: Outcome
 
 async fn reject(worker: &Worker, job: &ClaimedJob, failure: &Failure) -> Outcome {
     match until_answered(worker, || queries::reject(&worker.services.database, job, failure)).await {
-        Some(Some(keys)) => after_commit(worker, &keys, Outcome::Rejected).await,
+        Some(Some(listed)) => after_commit(worker, &listed, Outcome::Rejected).await,
         Some(None) => claim_is_gone(worker, job).await,
         None => Outcome::Stale,
     }
@@ -110,7 +116,7 @@ async fn reject(worker: &Worker, job: &ClaimedJob, failure: &Failure) -> Outcome
 async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome {
     let give_back = matches!(error, JobError::Dependency(_) | JobError::Stopping);
     let stopping = matches!(error, JobError::Stopping);
-    let tries = u32::try_from(job.attempts).unwrap_or(1).saturating_sub(1);
+    let tries = u32::try_from(job.claims).unwrap_or(1).saturating_sub(1);
     let release = Release {
         give_back,
         delay: if stopping { Duration::ZERO } else { delay(RETRY.0, RETRY.1, tries) },
@@ -135,7 +141,7 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
 
 /// Publishes a job that was released because we stop, so that another worker needn't wait for a sweep.
 async fn hand_over(worker: &Worker, job: &ClaimedJob) {
-    if worker.services.publisher.publish(&Job::new(job.id), None).await.is_ok() {
+    if worker.services.publisher.publish(&Job::new(job.id), job.trace_context.as_deref()).await.is_ok() {
         // Unmarked it is published once more, which does no harm.
         let _ = queries::mark_published(&worker.services.database, job.id).await;
     }
@@ -149,7 +155,7 @@ pub fn attempts_exhausted(max_attempts: u32) -> Failure {
 }
 
 /// Asks the database until it answers; `None` when it doesn't before the worker has to end.
-pub(crate) async fn until_answered<T, F>(worker: &Worker, ask: impl Fn() -> F) -> Option<T>
+async fn until_answered<T, F>(worker: &Worker, ask: impl Fn() -> F) -> Option<T>
 where
     F: Future<Output = Result<T, DatabaseError>>,
 {
@@ -182,15 +188,15 @@ async fn claim_is_gone(worker: &Worker, job: &ClaimedJob) -> Outcome {
 }
 
 /// Deletes what a transaction has listed. What can't be deleted now is left to the sweeper.
-async fn after_commit(worker: &Worker, keys: &[String], outcome: Outcome) -> Outcome {
+async fn after_commit(worker: &Worker, listed: &[Deletion], outcome: Outcome) -> Outcome {
     let started = Instant::now();
-    let failed = worker.services.storage.delete(keys).await;
-    let deleted: Vec<String> =
-        keys.iter().filter(|key| !failed.iter().any(|(other, _)| other == *key)).cloned().collect();
-    if !deleted.is_empty()
-        && let Err(error) = queries::deletions_done(&worker.services.database, &deleted).await
-    {
-        tracing::warn!(%error, "deleted objects stay listed until a sweep");
+    match delete_listed(&worker.services, listed).await {
+        Ok(failed) => {
+            if let Some((key, error)) = failed.first() {
+                tracing::warn!(count = failed.len(), key, %error, "objects are left to a sweep");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "deleted objects stay listed until a sweep"),
     }
     stage_took("delete", started);
     outcome

@@ -1,7 +1,12 @@
 //! What is due, found in the database: leases that were lost, messages that were never sent, objects that are
 //! still to be deleted, rows that are old enough. Any number of workers do this side by side.
 
-use crate::{listing, settle::attempts_exhausted, worker::Worker};
+use crate::{
+    deletion::delete_listed,
+    listing,
+    settle::{Outcome, attempts_exhausted, count_since},
+    worker::Worker,
+};
 use pfp_shared::{
     database::DatabaseError,
     dependencies::Dependency,
@@ -9,7 +14,10 @@ use pfp_shared::{
     queries::{self, DueJob},
     upload::UploadId,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Rows in one statement, and statements of one kind in one sweep: a sweep is short, and a backlog is worked
 /// off over several of them by all workers together.
@@ -22,8 +30,13 @@ const LISTING_PAUSE: Duration = Duration::from_secs(60);
 /// How long another sweeper leaves a taken deletion alone.
 const DELETION_TAKEN: Duration = Duration::from_secs(60);
 
+/// Counting the backlog for the gauges takes longer the longer it is (0.1 s for a million uploads): each worker
+/// spends no more than this part of its time on it.
+const COUNTING_SHARE: u32 = 200;
+
 /// Sweeps until told to stop.
 pub async fn sweep_regularly(worker: Arc<Worker>) {
+    let mut count_after = Instant::now();
     loop {
         let jitter = rand_part(worker.config.sweep_interval);
         tokio::select! {
@@ -40,8 +53,12 @@ pub async fn sweep_regularly(worker: Arc<Worker>) {
                 tracing::warn!(%error, "a sweep broke off");
             }
         }
-        if let Err(error) = show_gauges(&worker).await {
-            tracing::debug!(%error, "no gauges");
+        let counting = Instant::now();
+        if counting >= count_after {
+            if let Err(error) = show_gauges(&worker).await {
+                tracing::warn!(%error, "the gauges of the backlog keep their last values");
+            }
+            count_after = Instant::now() + counting.elapsed() * COUNTING_SHARE;
         }
     }
 }
@@ -118,12 +135,17 @@ async fn requeue(worker: &Worker) -> Result<bool, DatabaseError> {
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
     in_batches(move || async move {
-        let (queued, failed) = queries::requeue_lost_claims(database, BATCH, max_attempts, exhausted).await?;
-        if queued + failed > 0 {
-            tracing::warn!(queued, failed, "jobs were taken from workers that fell silent");
+        let lost = queries::requeue_lost_claims(database, BATCH, max_attempts, exhausted).await?;
+        for claim in &lost {
+            let (upload_id, attempts) = (claim.id, claim.attempts);
+            if claim.is_failed {
+                let ms = count_since(Outcome::Failed, claim.accepted_at);
+                tracing::error!(%upload_id, outcome = "failed", attempts, ms, "job failed: its worker fell silent");
+            } else {
+                tracing::warn!(%upload_id, attempts, "a job was taken from a worker that fell silent");
+            }
         }
-        metrics::counter!("pfp_jobs_total", "outcome" => "failed").increment(failed);
-        Ok(queued + failed)
+        Ok(lost.len() as u64)
     })
     .await
 }
@@ -180,20 +202,17 @@ async fn delete_due(worker: &Worker) -> Result<bool, DatabaseError> {
         return Ok(false);
     }
     in_batches(move || async move {
-        let keys = queries::due_deletions(&services.database, BATCH, DELETION_TAKEN).await?;
-        if keys.is_empty() {
+        let due = queries::due_deletions(&services.database, BATCH, DELETION_TAKEN).await?;
+        if due.is_empty() {
             return Ok(0);
         }
-        let failed = services.storage.delete(&keys).await;
-        let deleted: Vec<_> =
-            keys.iter().filter(|key| !failed.iter().any(|(other, _)| other == *key)).cloned().collect();
-        queries::deletions_done(&services.database, &deleted).await?;
+        let failed = delete_listed(services, &due).await?;
         if let Some((key, error)) = failed.first() {
             tracing::warn!(count = failed.len(), key, %error, "objects couldn't be deleted");
             let keys: Vec<_> = failed.iter().map(|(key, _)| key.clone()).collect();
             queries::deletions_failed(&services.database, &keys, &error.to_string()).await?;
         }
-        Ok(keys.len() as u64)
+        Ok(due.len() as u64)
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! What the parts of a worker share.
 
-use crate::{config::WorkerConfig, kitchen::Kitchen, memory::MemoryBudget, process_picture::MissingStreak};
-use pfp_shared::services::Services;
+use crate::{config::WorkerConfig, kitchen::Kitchen, process_picture::MissingStreak};
+use pfp_shared::{memory::MemoryBudget, services::Services};
 use tokio::sync::RwLock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

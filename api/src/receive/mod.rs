@@ -2,7 +2,6 @@
 //!
 //! - [`Declared`]: what can be refused before a byte of the body is read.
 //! - [`Reservation`]: the row that names the staged object before it is put, and its lease.
-//! - [`UploadMemory`]: the budget that bounds what all uploads hold.
 //! - [`PacedBody`]: the body, which may not stall or trickle.
 //! - [`receive`]: the form's parts or the raw bytes, into an [`IncomingFile`] that is checked while it flows and
 //!   put by [`Staging`].
@@ -12,7 +11,6 @@ mod declared;
 mod declared_type;
 mod form;
 mod incoming_file;
-mod memory;
 mod paced_body;
 mod reservation;
 mod segments;
@@ -22,7 +20,6 @@ pub use body_fault::BodyFault;
 pub use declared::{Declared, Form};
 pub use form::{Received, receive};
 pub use incoming_file::{File, FileRules, IncomingFile};
-pub use memory::{ReservedMemory, UploadMemory};
 pub use paced_body::{Pace, PacedBody};
 pub(crate) use reservation::gone;
 pub use reservation::{Reservation, Reserved};

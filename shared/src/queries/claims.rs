@@ -1,4 +1,4 @@
-//! Who has a job: claim it, renew the lease, forget a claim whose answer was lost.
+//! Who has a job: claim it, and renew the lease.
 
 use super::{column, seconds};
 use crate::{
@@ -13,9 +13,11 @@ use uuid::Uuid;
 
 /// Who takes a job, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim {
+pub struct Claim<'a> {
     /// Random, new for every claim.
     pub token: Uuid,
+    /// Earlier claims of ours whose answers were lost: nobody works on them.
+    pub unanswered: &'a [Uuid],
     /// How long the worker may be silent.
     pub lease: Duration,
     /// Attempts that count, before an upload is failed.
@@ -35,6 +37,8 @@ pub struct ClaimedJob {
     pub generation: i64,
     /// Attempts with this one.
     pub attempts: i32,
+    /// Claims with this one, those that don't count as attempts included.
+    pub claims: i32,
     /// Bytes of the staged object.
     pub size_bytes: u64,
     /// The key that this claim may put.
@@ -45,6 +49,8 @@ pub struct ClaimedJob {
     pub run_alone: bool,
     /// When it was accepted.
     pub accepted_at: OffsetDateTime,
+    /// Its request's traceparent.
+    pub trace_context: Option<String>,
 }
 
 impl ClaimedJob {
@@ -56,12 +62,14 @@ impl ClaimedJob {
             user_id: column(row, "user_id")?,
             generation: column(row, "generation")?,
             attempts: column(row, "attempts")?,
+            claims: column(row, "claims")?,
             size_bytes: u64::try_from(column::<i64>(row, "size_bytes")?).unwrap_or_default(),
             picture_key: PictureKey::parse(&key)
                 .ok_or_else(|| DatabaseError::Row(format!("{key:?} isn't a picture's key")))?,
             crop: column(row, "crop")?,
             run_alone: column(row, "run_alone")?,
             accepted_at: column(row, "created_at")?,
+            trace_context: column(row, "trace_context")?,
         })
     }
 }
@@ -69,23 +77,30 @@ impl ClaimedJob {
 /// Takes a job that is queued and due, or whose holder lost its lease. `None`: there is nothing to take; the
 /// row knows what is to be done. The key of an earlier claim is listed for deletion in the same statement.
 ///
+/// A claim of ours whose answer was lost may be carried out late, before or after this one. Before, this one takes
+/// it over, and it doesn't count; after, it finds nothing to take. So an outage costs no attempt.
+///
 /// # Errors
-/// The database failed; if the outcome is unknown, the claim ends with its lease.
+/// The database failed; if the outcome is unknown, the claim has to be named as unanswered in the next one.
 pub async fn claim(
     database: &Database,
     id: UploadId,
-    claim: Claim,
+    claim: Claim<'_>,
 ) -> Result<Option<ClaimedJob>, DatabaseError> {
     let sql = "-- claim
         WITH due AS (
-            SELECT id, status, picture_key FROM uploads
+            SELECT id, picture_key, coalesce(claim_token = ANY($6), false) AS unanswered,
+                status = 'processing' AND lease_until < now() AS lost
+            FROM uploads
             WHERE id = $1 AND ((status = 'queued' AND run_after <= now())
-                OR (status = 'processing' AND lease_until < now() AND attempts < $5))
+                OR (status = 'processing' AND lease_until < now() AND attempts < $5)
+                OR claim_token = ANY($6))
             FOR UPDATE
         ), claimed AS (
-            UPDATE uploads SET status = 'processing', attempts = attempts + 1, claim_token = $2,
+            UPDATE uploads SET status = 'processing', claim_token = $2,
+                attempts = attempts + CASE WHEN due.unanswered THEN 0 ELSE 1 END, claims = claims + 1,
                 lease_until = now() + make_interval(secs => $3), picture_key = $4::jsonb ->> content_type,
-                run_alone = run_alone OR due.status = 'processing',
+                run_alone = run_alone OR (due.lost AND NOT due.unanswered),
                 revision = revision + 1, updated_at = now()
             FROM due WHERE uploads.id = due.id
             RETURNING uploads.*, due.picture_key AS earlier_key
@@ -99,7 +114,10 @@ pub async fn claim(
     let work = async {
         let mut session = database.session().await?;
         let row = session
-            .optional(sql, &[&id.0, &claim.token, &seconds(claim.lease), &keys, &max_attempts])
+            .optional(
+                sql,
+                &[&id.0, &claim.token, &seconds(claim.lease), &keys, &max_attempts, &claim.unanswered],
+            )
             .await?;
         row.map(|row| ClaimedJob::read(&row, claim.token)).transpose()
     };
@@ -121,18 +139,4 @@ pub async fn renew_claim(
     let work =
         async { database.session().await?.execute(sql, &[&job.id.0, &job.token, &seconds(lease)]).await };
     Ok(database.within(work).await? == 1)
-}
-
-/// Takes back a claim whose answer was lost, if it was carried out: nobody works on it, and an outage of the
-/// database must not cost an attempt. Its key was never put.
-///
-/// # Errors
-/// The database failed.
-pub async fn forget_claim(database: &Database, id: UploadId, token: Uuid) -> Result<(), DatabaseError> {
-    let sql = "-- forget_claim
-        UPDATE uploads SET status = 'queued', attempts = attempts - 1, picture_key = NULL, claim_token = NULL,
-            lease_until = NULL, run_after = now(), updated_at = now(), revision = revision + 1
-        WHERE id = $1 AND claim_token = $2";
-    database.within(async { database.session().await?.execute(sql, &[&id.0, &token]).await }).await?;
-    Ok(())
 }

@@ -7,15 +7,39 @@ use crate::{
     upload::UploadId,
 };
 use std::time::Duration;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
 
-/// Lists objects for deletion.
+/// An object that is listed for deletion, as it was read. Who lists it once more, since it was put after all,
+/// changes the time: only what was read is struck off, and the object is deleted again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The object.
+    pub key: String,
+    /// When it is due.
+    retry_at: OffsetDateTime,
+}
+
+impl Deletion {
+    /// Reads the columns `object_key` and `retry_at`.
+    pub(super) fn read(row: &Row) -> Result<Self, DatabaseError> {
+        Ok(Self { key: column(row, "object_key")?, retry_at: column(row, "retry_at")? })
+    }
+
+    pub(super) fn read_all(rows: &[Row]) -> Result<Vec<Self>, DatabaseError> {
+        rows.iter().map(Self::read).collect()
+    }
+}
+
+/// Lists an object for deletion.
 ///
 /// # Errors
 /// The database failed.
-pub async fn list_deletions(database: &Database, keys: &[String]) -> Result<(), DatabaseError> {
-    let sql = "-- list_deletions
-        INSERT INTO object_deletions (object_key) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING";
-    database.within(async { database.session().await?.execute(sql, &[&keys]).await }).await?;
+pub async fn list_deletion(database: &Database, key: &str) -> Result<(), DatabaseError> {
+    let sql = "-- list_deletion
+        INSERT INTO object_deletions (object_key) SELECT $1
+        ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
+    database.within(async { database.session().await?.execute(sql, &[&key]).await }).await?;
     Ok(())
 }
 
@@ -28,7 +52,7 @@ pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<(), Datab
         INSERT INTO object_deletions (object_key) SELECT $1
         WHERE NOT EXISTS (SELECT FROM uploads WHERE picture_key = $1)
             AND NOT EXISTS (SELECT FROM users WHERE picture_key = $1)
-        ON CONFLICT DO NOTHING";
+        ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
     database.within(async { database.session().await?.execute(sql, &[&key]).await }).await?;
     Ok(())
 }
@@ -42,7 +66,7 @@ pub async fn list_staged_if_unneeded(database: &Database, id: UploadId) -> Resul
         INSERT INTO object_deletions (object_key) SELECT $2
         WHERE NOT EXISTS (SELECT FROM uploads
             WHERE id = $1 AND status IN ('receiving', 'queued', 'processing', 'failed'))
-        ON CONFLICT DO NOTHING";
+        ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
     database
         .within(async { database.session().await?.execute(sql, &[&id.0, &staged_key(id)]).await })
         .await?;
@@ -68,27 +92,30 @@ pub async fn due_deletions(
     database: &Database,
     batch: i64,
     for_this_long: Duration,
-) -> Result<Vec<String>, DatabaseError> {
+) -> Result<Vec<Deletion>, DatabaseError> {
     let sql = "-- due_deletions
         UPDATE object_deletions SET retry_at = now() + make_interval(secs => $2)
         WHERE object_key IN (
             SELECT object_key FROM object_deletions WHERE retry_at <= now()
             ORDER BY retry_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-        RETURNING object_key";
+        RETURNING object_key, retry_at";
     let work = async {
-        let rows = database.session().await?.rows(sql, &[&batch, &seconds(for_this_long)]).await?;
-        rows.iter().map(|row| column(row, "object_key")).collect()
+        Deletion::read_all(&database.session().await?.rows(sql, &[&batch, &seconds(for_this_long)]).await?)
     };
     database.within(work).await
 }
 
-/// Strikes off what was deleted.
+/// Strikes off what was deleted, unless it was listed once more since.
 ///
 /// # Errors
 /// The database failed; the objects are deleted once more later.
-pub async fn deletions_done(database: &Database, keys: &[String]) -> Result<(), DatabaseError> {
-    let sql = "-- deletions_done\nDELETE FROM object_deletions WHERE object_key = ANY($1)";
-    database.within(async { database.session().await?.execute(sql, &[&keys]).await }).await?;
+pub async fn deletions_done(database: &Database, deleted: &[&Deletion]) -> Result<(), DatabaseError> {
+    let sql = "-- deletions_done
+        DELETE FROM object_deletions USING unnest($1::text[], $2::timestamptz[]) AS done (key, retry_at)
+        WHERE object_key = done.key AND object_deletions.retry_at = done.retry_at";
+    let keys: Vec<_> = deleted.iter().map(|deletion| deletion.key.as_str()).collect();
+    let times: Vec<_> = deleted.iter().map(|deletion| deletion.retry_at).collect();
+    database.within(async { database.session().await?.execute(sql, &[&keys, &times]).await }).await?;
     Ok(())
 }
 

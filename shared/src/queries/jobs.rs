@@ -1,14 +1,13 @@
 //! The ways of a job out of `processing`. Every one of them matches the claim token, so that a worker that was
 //! frozen can't write over the one that took over.
 
-use super::{ClaimedJob, column, failure_json, seconds};
+use super::{ClaimedJob, Deletion, column, failure_json, seconds};
 use crate::{
     database::{Database, DatabaseError, Durability, Session},
     failure::Failure,
     storage::staged_key,
 };
 use std::time::Duration;
-use tokio_postgres::Row;
 
 /// Worker and sweeper delete what a transaction lists at once; a sweeper leaves it to the worker for this long.
 const LEFT_TO_THE_WORKER: &str = "interval '30 seconds'";
@@ -17,9 +16,9 @@ const LEFT_TO_THE_WORKER: &str = "interval '30 seconds'";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Promotion {
     /// The user points at it.
-    Succeeded(Vec<String>),
+    Succeeded(Vec<Deletion>),
     /// The user already shows a later generation.
-    Superseded(Vec<String>),
+    Superseded(Vec<Deletion>),
     /// The claim is gone, or the user is.
     Lost,
 }
@@ -77,11 +76,11 @@ async fn show_picture(
         SELECT key, now() + {LEFT_TO_THE_WORKER}
         FROM before CROSS JOIN LATERAL (VALUES ($4), (before.picture_key)) AS gone (key) WHERE key IS NOT NULL
         ON CONFLICT (object_key) DO UPDATE SET retry_at = EXCLUDED.retry_at
-        RETURNING object_key"
+        RETURNING object_key, retry_at"
     );
     let staged = staged_key(job.id);
     let rows = session.rows(&sql, &[&job.id.0, &job.token, &url, &staged]).await?;
-    Ok(if rows.is_empty() { Promotion::Lost } else { Promotion::Succeeded(keys(&rows)?) })
+    Ok(if rows.is_empty() { Promotion::Lost } else { Promotion::Succeeded(Deletion::read_all(&rows)?) })
 }
 
 /// The picture came too late: the upload is final without it, and its own key is listed.
@@ -98,7 +97,7 @@ async fn leave(
     status: &str,
     failure: Option<&Failure>,
     staged_too: bool,
-) -> Result<Option<Vec<String>>, DatabaseError> {
+) -> Result<Option<Vec<Deletion>>, DatabaseError> {
     let sql = format!(
         "-- leave_processing
         WITH before AS (
@@ -112,12 +111,12 @@ async fn leave(
         SELECT key, now() + {LEFT_TO_THE_WORKER}
         FROM before CROSS JOIN LATERAL (VALUES ($5), (before.picture_key)) AS gone (key) WHERE key IS NOT NULL
         ON CONFLICT (object_key) DO UPDATE SET retry_at = EXCLUDED.retry_at
-        RETURNING object_key"
+        RETURNING object_key, retry_at"
     );
     let failure = failure.map(failure_json).transpose()?;
     let staged = staged_too.then(|| staged_key(job.id));
     let rows = session.rows(&sql, &[&job.id.0, &job.token, &status, &failure, &staged]).await?;
-    if rows.is_empty() { Ok(None) } else { Ok(Some(keys(&rows)?)) }
+    if rows.is_empty() { Ok(None) } else { Ok(Some(Deletion::read_all(&rows)?)) }
 }
 
 /// The image is at fault: final. Returns the objects to be deleted now; `None`: the claim is gone.
@@ -128,7 +127,7 @@ pub async fn reject(
     database: &Database,
     job: &ClaimedJob,
     failure: &Failure,
-) -> Result<Option<Vec<String>>, DatabaseError> {
+) -> Result<Option<Vec<Deletion>>, DatabaseError> {
     database
         .within(async {
             let mut session = database.session().await?;
@@ -188,8 +187,4 @@ async fn requeue(session: &mut Session, job: &ClaimedJob, release: Release) -> R
     let given_back = i32::from(release.give_back);
     let listed = session.execute(sql, &[&job.id.0, &job.token, &given_back, &seconds(release.delay)]).await?;
     Ok(listed == 1)
-}
-
-fn keys(rows: &[Row]) -> Result<Vec<String>, DatabaseError> {
-    rows.iter().map(|row| column(row, "object_key")).collect()
 }

@@ -11,10 +11,10 @@ mod receive;
 mod show;
 mod sweep;
 
-pub use claims::{Claim, ClaimedJob, claim, forget_claim, renew_claim};
+pub use claims::{Claim, ClaimedJob, claim, renew_claim};
 pub use deletions::{
-    deletions_done, deletions_failed, due_deletions, hasten_deletions, list_deletions, list_if_unnamed,
-    list_staged_if_unneeded,
+    Deletion, deletions_done, deletions_failed, due_deletions, hasten_deletions, list_deletion,
+    list_if_unnamed, list_staged_if_unneeded,
 };
 pub use gauges::{Gauges, gauges};
 pub use installation::{InstallationRow, installation, set_bucket};
@@ -29,8 +29,8 @@ pub use receive::{
 };
 pub use show::{UploadRow, UserRow, upload_of_user, upload_state, user};
 pub use sweep::{
-    DueJob, expire_reservations, remove_retained, requeue_lost_claims, take_lost_messages, take_unpublished,
-    unpublish,
+    DueJob, LostClaim, expire_reservations, remove_retained, requeue_lost_claims, take_lost_messages,
+    take_unpublished, unpublish,
 };
 
 use crate::{database::DatabaseError, failure::Failure};

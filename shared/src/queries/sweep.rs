@@ -7,6 +7,7 @@ use crate::{
     upload::UploadId,
 };
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 /// Removes uploads whose API fell silent while it received them; the row's trigger lists what was staged.
@@ -21,8 +22,32 @@ pub async fn expire_reservations(database: &Database, batch: i64) -> Result<u64,
     database.within(async { database.session().await?.execute(sql, &[&batch]).await }).await
 }
 
+/// A job that was taken from a worker that fell silent.
+#[derive(Debug, Clone)]
+pub struct LostClaim {
+    /// The upload.
+    pub id: UploadId,
+    /// Attempts so far, the lost one included.
+    pub attempts: i32,
+    /// When the upload was accepted.
+    pub accepted_at: OffsetDateTime,
+    /// Whether its attempts are used up: it is `failed` now, else `queued`.
+    pub is_failed: bool,
+}
+
+impl LostClaim {
+    fn read(row: &Row) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            id: UploadId(column(row, "id")?),
+            attempts: column(row, "attempts")?,
+            accepted_at: column(row, "created_at")?,
+            is_failed: column(row, "exhausted")?,
+        })
+    }
+}
+
 /// Takes jobs from workers that fell silent: `queued` again with the attempt kept, to run alone; or `failed`
-/// when the attempts are used up. Returns how many were queued and failed.
+/// when the attempts are used up.
 ///
 /// # Errors
 /// The database failed.
@@ -31,10 +56,10 @@ pub async fn requeue_lost_claims(
     batch: i64,
     max_attempts: u32,
     exhausted: &Failure,
-) -> Result<(u64, u64), DatabaseError> {
+) -> Result<Vec<LostClaim>, DatabaseError> {
     let sql = "-- requeue_lost_claims
         WITH lost AS (
-            SELECT id, picture_key, attempts >= $2 AS exhausted FROM uploads
+            SELECT id, picture_key, attempts, created_at, attempts >= $2 AS exhausted FROM uploads
             WHERE status = 'processing' AND lease_until < now()
             ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
         ), moved AS (
@@ -49,16 +74,12 @@ pub async fn requeue_lost_claims(
             INSERT INTO object_deletions (object_key) SELECT picture_key FROM lost WHERE picture_key IS NOT NULL
             ON CONFLICT DO NOTHING
         )
-        SELECT exhausted FROM lost";
+        SELECT id, attempts, created_at, exhausted FROM lost";
     let failure = failure_json(exhausted)?;
     let max_attempts = i32::try_from(max_attempts).unwrap_or(i32::MAX);
     let work = async {
         let rows = database.session().await?.rows(sql, &[&batch, &max_attempts, &failure]).await?;
-        let mut counts = (0, 0);
-        for row in &rows {
-            if column::<bool>(row, "exhausted")? { counts.1 += 1 } else { counts.0 += 1 }
-        }
-        Ok(counts)
+        rows.iter().map(LostClaim::read).collect()
     };
     database.within(work).await
 }

@@ -65,7 +65,7 @@ pub async fn connect(broker: &BrokerUri, name: &str) -> Result<Connection, lapin
     let runtime = lapin::runtime::default_runtime()?;
     let uri = AMQPUri::clone(&broker.uri);
     // The URL's own connection_timeout isn't looked at by the asynchronous connector.
-    bounded(broker.timeout, Connection::connect_uri_with_config(uri, properties, broker.tls.clone(), runtime))
+    in_time(broker.timeout, Connection::connect_uri_with_config(uri, properties, broker.tls.clone(), runtime))
         .await
 }
 
@@ -73,10 +73,7 @@ pub async fn connect(broker: &BrokerUri, name: &str) -> Result<Connection, lapin
 ///
 /// # Errors
 /// The call's own, or that it took too long.
-pub(super) async fn bounded<T>(
-    limit: Duration,
-    call: impl Future<Output = lapin::Result<T>>,
-) -> lapin::Result<T> {
+pub async fn in_time<T>(limit: Duration, call: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
     match tokio::time::timeout(limit, call).await {
         Ok(result) => result,
         Err(_) => Err(std::io::Error::new(

@@ -8,7 +8,7 @@ mod publisher;
 mod topology;
 mod trace_headers;
 
-pub use connect::{BrokerConfigError, BrokerUri, connect};
+pub use connect::{BrokerConfigError, BrokerUri, connect, in_time};
 pub use publisher::{PublishError, Publisher};
 pub use topology::Topology;
 pub use trace_headers::trace_context;

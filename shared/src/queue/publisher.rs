@@ -2,7 +2,7 @@
 
 use super::{
     BrokerUri, Topology,
-    connect::{bounded, connect},
+    connect::{connect, in_time},
     trace_headers::with_trace_context,
 };
 use crate::{backoff::Backoff, dependencies::Health, job::Job};
@@ -136,7 +136,7 @@ impl Publisher {
             let jobs = Topology::ready(&channels.control, &self.topology.jobs).await?;
             Ok((jobs, Topology::ready(&channels.control, &self.topology.dead).await?))
         };
-        let counts = bounded(self.broker.timeout(), counts).await;
+        let counts = in_time(self.broker.timeout(), counts).await;
         if counts.is_err() {
             channels.suspect.notify_one();
         }
@@ -191,7 +191,7 @@ impl Publisher {
             let (free, permits) = (Mutex::new(free), Semaphore::new(CHANNELS));
             Ok(Channels { free, permits, control, suspect: Notify::new() })
         };
-        let channels = bounded(limit, set_up).await?;
+        let channels = in_time(limit, set_up).await?;
         Ok((connection, channels))
     }
 
@@ -206,7 +206,7 @@ impl Publisher {
                 .await?
                 .await
         };
-        match bounded(self.broker.timeout(), proof).await? {
+        match in_time(self.broker.timeout(), proof).await? {
             Confirmation::Ack(_) => Ok(()),
             _ => Err(PublishError::Refused("the broker doesn't confirm")),
         }
@@ -249,7 +249,7 @@ impl Publisher {
                 () = tokio::time::sleep(Duration::from_millis(200)) => {}
             }
         }
-        let _ = bounded(Duration::from_secs(1), connection.close(200, "done".into())).await;
+        let _ = in_time(Duration::from_secs(1), connection.close(200, "done".into())).await;
     }
 
     /// Whether the broker says anything at all, a refusal included.

@@ -1,18 +1,18 @@
 //! Deleting many objects at once, without taking one for deleted that isn't.
 
-use super::{Storage, StorageError};
+use super::{Storage, StorageError, in_time, keys::object_path};
 use futures_util::{StreamExt, stream};
 use object_store::{ObjectStore, path::Path};
 
 impl Storage {
     /// Deletes objects; one that isn't there counts as deleted. Returns the keys that couldn't be, with why.
     pub async fn delete(&self, keys: &[String]) -> Vec<(String, StorageError)> {
-        let paths = keys.iter().map(|key| Ok(Path::from(key.as_str()))).collect::<Vec<_>>();
+        let paths = keys.iter().map(|key| Ok(object_path(key))).collect::<Vec<_>>();
         let work = async {
             let results = self.store.delete_stream(stream::iter(paths).boxed());
             Ok(undeleted(keys, results.collect().await))
         };
-        match self.bounded(work).await {
+        match in_time(self.limit, work).await {
             Ok(failed) => failed,
             Err(error) => all_undeleted(keys, &error),
         }

@@ -1,7 +1,5 @@
 //! What can go wrong with the object store, told apart by what to do about it.
 
-use std::time::Duration;
-
 /// An error of the object store.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -28,10 +26,6 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    pub(super) fn timeout(after: Duration) -> Self {
-        Self::Unavailable(format!("no answer within {} ms", after.as_millis()))
-    }
-
     /// Whether the store is at fault and trying again later can help.
     #[must_use]
     pub fn is_dependency_fault(&self) -> bool {

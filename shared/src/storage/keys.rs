@@ -1,6 +1,7 @@
 //! The names of objects. Only this file forms them.
 
 use crate::{picture_format::PictureFormat, upload::UploadId};
+use object_store::path::Path;
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -12,6 +13,12 @@ pub const PICTURES_PREFIX: &str = "pictures";
 pub(super) const MARKER_KEY: &str = ".pfp/installation.json";
 /// Written at start to see whether we may write.
 pub(super) const WRITE_CHECK_KEY: &str = ".pfp/write-check";
+
+/// A key in the store's own form. One that was listed is in that form already: encoding it once more would name
+/// another object.
+pub(super) fn object_path(key: &str) -> Path {
+    Path::parse(key).unwrap_or_else(|_| Path::from(key))
+}
 
 /// The key of an upload's raw bytes, `staging/{upload_id}`.
 #[must_use]
@@ -92,6 +99,13 @@ mod tests {
             "0123456789abcdef0123456789abcdef",
         ] {
             assert!(PictureKey::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_listed_names_the_object_that_it_was_listed_for() {
+        for listed in ["staging/100%25.jpg", "staging/a%20b", "pictures/x%7Ey"] {
+            assert_eq!(object_path(listed).as_ref(), listed);
         }
     }
 

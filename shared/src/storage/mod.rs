@@ -10,6 +10,7 @@ mod part_upload;
 
 pub use bucket::BucketProblem;
 pub use error::StorageError;
+use keys::object_path;
 pub use keys::{PICTURES_PREFIX, PictureKey, STAGING_PREFIX, staged_key};
 pub use ownership::{Installation, OwnershipConflict};
 pub use part_upload::PartUpload;
@@ -21,7 +22,7 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use object_store::{
-    Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, ObjectStore, ObjectStoreExt,
+    Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, GetResult, ObjectStore, ObjectStoreExt,
     PutOptions, PutPayload, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
     local::LocalFileSystem,
@@ -104,8 +105,8 @@ impl Storage {
     /// # Errors
     /// The store failed or didn't answer in time.
     pub async fn put_staged_in_parts(&self, key: &str) -> Result<PartUpload, StorageError> {
-        let path = Path::from(key);
-        let upload = self.bounded(self.store.put_multipart(&path)).await?;
+        let path = object_path(key);
+        let upload = in_time(self.limit, self.store.put_multipart(&path)).await?;
         Ok(PartUpload::new(upload, self.limit))
     }
 
@@ -126,7 +127,7 @@ impl Storage {
         // A folder has no attributes: there the content type follows from the key's extension.
         let attributes = if self.s3.is_some() { attributes } else { Attributes::new() };
         let options = PutOptions { attributes, ..PutOptions::default() };
-        self.bounded(self.store.put_opts(&Path::from(key), payload, options)).await?;
+        in_time(self.limit, self.store.put_opts(&object_path(key), payload, options)).await?;
         Ok(())
     }
 
@@ -135,15 +136,28 @@ impl Storage {
     /// # Errors
     /// There is none, it is larger, or the store failed or didn't answer in time.
     pub async fn get(&self, key: &str, limit: u64) -> Result<Bytes, StorageError> {
-        let work = async {
-            let result = self.store.get(&Path::from(key)).await?;
-            let size = result.meta.size;
-            if size > limit {
-                return Ok(Err(StorageError::TooLarge { actual: size, limit }));
-            }
-            result.bytes().await.map(Ok)
-        };
-        self.bounded(work).await?
+        self.open(key, limit).await?.read().await
+    }
+
+    /// The size of an object in bytes.
+    ///
+    /// # Errors
+    /// There is none, or the store failed or didn't answer in time.
+    pub async fn size_of(&self, key: &str) -> Result<u64, StorageError> {
+        Ok(in_time(self.limit, self.store.head(&object_path(key))).await?.size)
+    }
+
+    /// Opens an object of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// There is none, it is larger, or the store failed or didn't answer in time.
+    pub async fn open(&self, key: &str, limit: u64) -> Result<OpenObject, StorageError> {
+        let object = in_time(self.limit, self.store.get(&object_path(key))).await?;
+        let actual = object.meta.size;
+        if actual > limit {
+            return Err(StorageError::TooLarge { actual, limit });
+        }
+        Ok(OpenObject { object, limit: self.limit })
     }
 
     /// The keys of all objects under a prefix that come after `after`, in the store's order.
@@ -154,7 +168,7 @@ impl Storage {
     ) -> impl Stream<Item = Result<String, StorageError>> + Send + use<> {
         let prefix = Path::from(prefix);
         let objects = match after {
-            Some(key) => self.store.list_with_offset(Some(&prefix), &Path::from(key)),
+            Some(key) => self.store.list_with_offset(Some(&prefix), &object_path(key)),
             None => self.store.list(Some(&prefix)),
         };
         objects.map_ok(|object| object.location.to_string()).map_err(StorageError::from)
@@ -176,15 +190,39 @@ impl Storage {
             StorageLocation::Folder(path) => format!("folder {}", path.display()),
         }
     }
+}
 
-    async fn bounded<T>(
-        &self,
-        work: impl Future<Output = object_store::Result<T>>,
-    ) -> Result<T, StorageError> {
-        match tokio::time::timeout(self.limit, work).await {
-            Ok(result) => Ok(result?),
-            Err(_) => Err(StorageError::timeout(self.limit)),
-        }
+/// An object that was opened: its bytes are still to be read.
+#[derive(Debug)]
+pub struct OpenObject {
+    object: GetResult,
+    limit: Duration,
+}
+
+impl OpenObject {
+    /// Its size in bytes.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.object.meta.size
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// The store failed or didn't answer in time.
+    pub async fn read(self) -> Result<Bytes, StorageError> {
+        in_time(self.limit, self.object.bytes()).await
+    }
+}
+
+/// Waits for the store no longer than the limit.
+async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = object_store::Result<T>>,
+) -> Result<T, StorageError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(StorageError::Unavailable(format!("no answer within {} ms", limit.as_millis()))),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Database and bucket know each other: a process that is pointed at another bucket refuses to start, before
 //! a sweep takes somebody else's pictures for garbage.
 
-use super::{Storage, StorageError, keys::MARKER_KEY};
-use object_store::{PutMode, PutOptions, path::Path};
+use super::{
+    Storage, StorageError, in_time,
+    keys::{MARKER_KEY, object_path},
+};
+use object_store::{PutMode, PutOptions};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -95,13 +98,14 @@ impl Storage {
         let json =
             serde_json::to_vec(&installation).map_err(|error| StorageError::Other(error.to_string()))?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let path = Path::from(MARKER_KEY);
-        let put = self.store.put_opts(&path, json.into(), options);
-        match tokio::time::timeout(self.limit, put).await {
-            Ok(Ok(_)) | Ok(Err(object_store::Error::AlreadyExists { .. })) => {}
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => return Err(StorageError::timeout(self.limit)),
-        }
+        let path = object_path(MARKER_KEY);
+        in_time(self.limit, async {
+            match self.store.put_opts(&path, json.into(), options).await {
+                Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+                Err(error) => Err(error),
+            }
+        })
+        .await?;
         self.marker().await?.ok_or_else(|| StorageError::NotFound(MARKER_KEY.to_owned()))
     }
 }

@@ -1,6 +1,6 @@
 //! An upload that is larger than one part: put part by part while it is received.
 
-use super::StorageError;
+use super::{StorageError, in_time};
 use bytes::Bytes;
 use object_store::{MultipartUpload, UploadPart};
 use std::time::Duration;
@@ -33,14 +33,9 @@ impl PartUpload {
 
     async fn arrived(&mut self) -> Result<(), StorageError> {
         let Some(mut part) = self.on_its_way.take() else { return Ok(()) };
-        match tokio::time::timeout(self.limit, &mut part).await {
-            Ok(Ok(result)) => Ok(result?),
-            Ok(Err(error)) => Err(StorageError::Other(error.to_string())),
-            Err(_) => {
-                part.abort();
-                Err(StorageError::timeout(self.limit))
-            }
-        }
+        let arrived = in_time(self.limit, async { (&mut part).await? }).await;
+        part.abort();
+        arrived
     }
 
     /// Makes the object out of its parts.
@@ -49,10 +44,8 @@ impl PartUpload {
     /// A part or the completion failed or took too long.
     pub async fn complete(&mut self) -> Result<(), StorageError> {
         self.arrived().await?;
-        match tokio::time::timeout(self.limit, self.upload.complete()).await {
-            Ok(result) => result.map(|_| ()).map_err(StorageError::from),
-            Err(_) => Err(StorageError::timeout(self.limit)),
-        }
+        in_time(self.limit, self.upload.complete()).await?;
+        Ok(())
     }
 
     /// Takes all parts back. What a store keeps of parts after a failed abort it clears by itself within a day.
@@ -63,9 +56,6 @@ impl PartUpload {
         if let Some(part) = self.on_its_way.take() {
             part.abort();
         }
-        match tokio::time::timeout(self.limit, self.upload.abort()).await {
-            Ok(result) => Ok(result?),
-            Err(_) => Err(StorageError::timeout(self.limit)),
-        }
+        in_time(self.limit, self.upload.abort()).await
     }
 }

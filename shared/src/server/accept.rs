@@ -1,9 +1,9 @@
 //! Takes connections, as many as there may be.
 
 use super::connection::serve_connection;
-use crate::config::ApiConfig;
+use crate::config::Settings;
 use axum::Router;
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -22,11 +22,25 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Those of the settings.
+    /// So many connections, with the time-outs of the settings.
     #[must_use]
-    pub const fn of(config: &ApiConfig) -> Self {
-        Self { most: config.max_connections, headers: config.header_timeout, idle: config.idle_timeout }
+    pub fn from_settings(most: usize, settings: &Settings) -> Self {
+        Self {
+            most,
+            headers: settings.duration("PFP_HEADER_TIMEOUT"),
+            idle: settings.duration("PFP_IDLE_TIMEOUT"),
+        }
     }
+}
+
+/// Listens, with an error that names the setting.
+///
+/// # Errors
+/// The address can't be listened on.
+pub async fn listen(setting: &str, address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("{setting}={address} can't be listened on: {error}"))
+    })
 }
 
 /// Accepts connections until told to stop, each served in a task of its own until `closing`.

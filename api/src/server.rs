@@ -1,13 +1,8 @@
-//! The server: an accept loop of our own, since the usual one has no time-outs and no bound on connections.
-
-mod accept;
-mod connection;
-mod quiet;
-
-pub use accept::{ConnectionLimits, accept};
+//! The server: who is served what, and how it ends.
 
 use crate::{routes, state::AppState};
 use axum::Router;
+use pfp_shared::server::{ConnectionLimits, OPERATORS_CONNECTIONS, accept};
 use std::time::Duration;
 use tokio::{
     net::TcpListener,
@@ -19,12 +14,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// then gets an answer instead of a reset.
 const LAST_WORD: Duration = Duration::from_millis(250);
 
-/// Connections of the metrics' listener.
-const METRICS_CONNECTIONS: usize = 64;
-
 /// Serves until told to stop, then lets what runs end within the grace. The caller owns the socket and the end.
 pub async fn serve(listener: TcpListener, state: AppState, shutdown: CancellationToken) {
-    let limits = ConnectionLimits::of(&state.config);
+    let limits = state.config.connection_limits;
     let (connections, closing) = (TaskTracker::new(), CancellationToken::new());
     let router = routes::public(state.clone());
     accept(listener, router, limits, &connections, &closing, &shutdown).await;
@@ -46,17 +38,7 @@ pub async fn serve(listener: TcpListener, state: AppState, shutdown: Cancellatio
 
 /// Serves metrics and health on a listener of their own, until told to stop.
 pub async fn serve_metrics(listener: TcpListener, state: AppState, shutdown: CancellationToken) {
-    let limits = ConnectionLimits { most: METRICS_CONNECTIONS, ..ConnectionLimits::of(&state.config) };
+    let limits = ConnectionLimits { most: OPERATORS_CONNECTIONS, ..state.config.connection_limits };
     let router: Router = routes::metrics_only(state);
     accept(listener, router, limits, &TaskTracker::new(), &shutdown.clone(), &shutdown).await;
-}
-
-/// Listens, with an error that names the setting.
-///
-/// # Errors
-/// The address can't be listened on.
-pub async fn listen(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| anyhow::anyhow!("{setting}={address} can't be listened on: {error}"))
 }

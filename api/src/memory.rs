@@ -1,0 +1,78 @@
+//! The budgets of bytes that this process may hold at once: of uploads that come in, of pictures that go out.
+
+use crate::error::ApiError;
+use pfp_shared::{
+    failure::{Failure, FailureCode},
+    memory::{MemoryBudget, ReservedMemory},
+};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A budget, and how long a request may wait for its share.
+#[derive(Debug, Clone)]
+pub struct BodyMemory {
+    budget: MemoryBudget,
+    wait: Duration,
+}
+
+impl BodyMemory {
+    /// A budget in bytes, and the longest wait for a share of it.
+    #[must_use]
+    pub fn new(budget: u64, wait: Duration) -> Self {
+        Self { budget: MemoryBudget::new(budget), wait }
+    }
+
+    /// Reserves this many bytes, or the whole budget if that is less: one request alone always fits. They are
+    /// given back when what is returned is dropped.
+    ///
+    /// # Errors
+    /// `overloaded` when there was no memory in time.
+    pub async fn reserve(&self, bytes: u64) -> Result<ReservedMemory, ApiError> {
+        timeout(self.wait, self.budget.reserve(bytes)).await.map_err(|_| {
+            let detail = "As many bodies as memory allows are on their way. Try again in a second.";
+            ApiError::from(Failure::new(FailureCode::Overloaded, detail)).retry_after(1)
+        })
+    }
+
+    /// Sets the gauge of this name.
+    pub fn show(&self, name: &'static str) {
+        metrics::gauge!(name, "kind" => "budget").set(self.budget.total() as f64);
+        metrics::gauge!(name, "kind" => "reserved").set(self.budget.reserved() as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_finds_no_memory_in_time_is_told_to_come_back() {
+        let memory = BodyMemory::new(8 * MIB, Duration::from_secs(1));
+        let first = memory.reserve(5 * MIB).await.unwrap();
+        let error = memory.reserve(5 * MIB).await.unwrap_err();
+        assert_eq!(error.failure.code, FailureCode::Overloaded);
+        assert!(memory.reserve(3 * MIB).await.is_ok());
+        drop(first);
+        assert!(memory.reserve(5 * MIB).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_request_alone_always_fits() {
+        assert!(BodyMemory::new(MIB, Duration::from_secs(1)).reserve(60 * MIB).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_for_memory_that_is_given_back_in_time() {
+        let memory = BodyMemory::new(6 * MIB, Duration::from_secs(1));
+        let first = memory.reserve(5 * MIB).await.unwrap();
+        let waiting = tokio::spawn({
+            let memory = memory.clone();
+            async move { memory.reserve(5 * MIB).await.is_ok() }
+        });
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        drop(first);
+        assert!(waiting.await.unwrap());
+    }
+}

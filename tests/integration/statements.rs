@@ -1,0 +1,78 @@
+//! Statements that meet each other half-way: which one holds, step by step.
+
+use pfp_shared::{
+    database::Database,
+    queries::{self, Claim, ClaimedJob, Promotion},
+    upload::UploadId,
+};
+use pfp_tests::{
+    pictures,
+    system::{Setup, TestSystem},
+};
+use std::time::Duration;
+use uuid::Uuid;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A system without a worker, and an upload that waits in it.
+async fn with_an_upload() -> (TestSystem, Database, UploadId) {
+    let system = Setup::new().workers(0).start().await;
+    let location = system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await;
+    let id = location.rsplit('/').next().unwrap().parse().unwrap();
+    let pool = system.pool();
+    (system, pool, id)
+}
+
+async fn claim(pool: &Database, id: UploadId, unanswered: &[Uuid]) -> Option<ClaimedJob> {
+    let claim = Claim { token: Uuid::new_v4(), unanswered, lease: MINUTE, max_attempts: 5 };
+    queries::claim(pool, id, claim).await.unwrap()
+}
+
+async fn listed(system: &TestSystem, key: &str) -> i64 {
+    let sql = "SELECT count(*) FROM object_deletions WHERE object_key = $1";
+    system.database.rows(sql, &[key]).await[0].get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_listed_once_more_while_it_is_deleted_stays_listed() {
+    let (system, pool, _) = with_an_upload().await;
+    let key = "pictures/0123456789abcdef0123456789abcdef.jpg";
+    for again in [true, false] {
+        queries::list_if_unnamed(&pool, key).await.unwrap();
+        let due = queries::due_deletions(&pool, 10, MINUTE).await.unwrap();
+        assert_eq!(due.iter().map(|deletion| deletion.key.as_str()).collect::<Vec<_>>(), [key]);
+        if again {
+            // Its put came through after it was deleted.
+            queries::list_if_unnamed(&pool, key).await.unwrap();
+        }
+        queries::deletions_done(&pool, &due.iter().collect::<Vec<_>>()).await.unwrap();
+        assert_eq!(listed(&system, key).await, i64::from(again));
+    }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_was_lost_is_taken_over_and_costs_no_attempt() {
+    let (system, pool, id) = with_an_upload().await;
+    let lost = claim(&pool, id, &[]).await.unwrap();
+    assert!(claim(&pool, id, &[Uuid::new_v4()]).await.is_none(), "it is another worker's");
+    let taken = claim(&pool, id, &[Uuid::new_v4(), lost.token]).await.unwrap();
+    assert_eq!((taken.attempts, taken.claims, taken.run_alone), (1, 2, false));
+    assert_eq!(listed(&system, lost.picture_key.as_str()).await, 1, "the lost claim's key");
+    assert_eq!(queries::promote(&pool, &lost, "").await.unwrap(), Promotion::Lost);
+    assert!(matches!(queries::promote(&pool, &taken, "").await.unwrap(), Promotion::Succeeded(_)));
+    assert!(claim(&pool, id, &[lost.token, taken.token]).await.is_none(), "it is final");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_was_never_carried_out_changes_nothing_when_it_comes_late() {
+    let (system, pool, id) = with_an_upload().await;
+    let late = Uuid::new_v4();
+    let taken = claim(&pool, id, &[late]).await.unwrap();
+    assert_eq!(taken.attempts, 1);
+    let claim = Claim { token: late, unanswered: &[], lease: MINUTE, max_attempts: 5 };
+    assert!(queries::claim(&pool, id, claim).await.unwrap().is_none());
+    assert!(queries::renew_claim(&pool, &taken, MINUTE).await.unwrap());
+    system.stop().await;
+}
