@@ -1,8 +1,15 @@
 //! Workers share the load, and each job is done once in effect.
 
 use futures_util::future::join_all;
-use pfp_tests::{pictures, process::Process, system::Setup};
+use pfp_tests::{
+    pictures,
+    process::Process,
+    system::Setup,
+    wait::{PATIENCE, until},
+};
 use rustix::process::Signal;
+use std::time::Duration;
+use tokio::time::sleep;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_share_the_jobs_and_none_is_done_twice() {
@@ -30,7 +37,7 @@ async fn a_worker_that_is_killed_in_the_middle_of_its_jobs_loses_none_of_them() 
     system.workers[0].signal(Signal::STOP);
     let locations = join_all(clients.iter().map(|client| client.accepted(file.clone()))).await;
     system.workers[0].signal(Signal::CONT);
-    pfp_tests::wait::until("a job is under way", pfp_tests::wait::PATIENCE, async || {
+    until("a job is under way", PATIENCE, async || {
         (system.database.count("SELECT count(*) FROM uploads WHERE status = 'processing'").await > 0)
             .then_some(())
     })
@@ -51,17 +58,28 @@ async fn a_worker_that_is_killed_in_the_middle_of_its_jobs_loses_none_of_them() 
 async fn a_worker_that_was_frozen_for_longer_than_its_lease_changes_nothing_when_it_comes_back() {
     let mut system = Setup::new().workers(1).start().await;
     let ada = system.client("ada");
-    let upload = ada.accepted(pictures::bytes("bench-4mb.jpg")).await;
-    let held = "SELECT count(*) FROM uploads WHERE status = 'processing'";
-    pfp_tests::wait::until("the job is under way", pfp_tests::wait::PATIENCE, async || {
-        let is_final = "SELECT count(*) FROM uploads WHERE finished_at IS NOT NULL";
-        (system.database.count(held).await > 0 || system.database.count(is_final).await > 0).then_some(())
+    // A worker may be done before it is frozen: then it is given the next one.
+    let upload = until("a worker is frozen with a job", PATIENCE, async || {
+        let location = ada.accepted(pictures::bytes("bench-4mb.jpg")).await;
+        until("the job is claimed", PATIENCE, async || {
+            let waiting = "SELECT count(*) FROM uploads WHERE status = 'queued'";
+            (system.database.count(waiting).await == 0).then_some(())
+        })
+        .await;
+        system.workers[0].signal(Signal::STOP);
+        // What it sent before it was frozen has arrived by then.
+        sleep(Duration::from_millis(200)).await;
+        let held =
+            system.database.count("SELECT count(*) FROM uploads WHERE status = 'processing'").await == 1;
+        if !held {
+            system.workers[0].signal(Signal::CONT);
+        }
+        held.then_some(location)
     })
     .await;
-    system.workers[0].signal(Signal::STOP);
     system.start_worker();
     let upload = ada.finished(&upload).await;
-    assert_eq!(upload["status"], "succeeded", "{upload}");
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &2.into()), "{upload}");
     let shown = ada.me().await["profile_picture_url"].clone();
     system.workers[0].signal(Signal::CONT);
     system.ready().await;

@@ -41,6 +41,7 @@ async fn run(worker: &Worker, id: UploadId) -> bool {
         match AssertUnwindSafe(process_picture(worker, id, &mut unanswered)).catch_unwind().await {
             Ok(Ok(outcome)) => return outcome.is_some(),
             Ok(Err(error)) if error.is_unavailable() => {
+                tracing::debug!(%error, "the job can't be claimed now");
                 tokio::select! {
                     () = backoff.wait() => continue,
                     () = worker.stop.cancelled() => return false,

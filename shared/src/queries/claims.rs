@@ -108,7 +108,9 @@ pub async fn claim(
             INSERT INTO object_deletions (object_key)
             SELECT earlier_key FROM claimed WHERE earlier_key IS NOT NULL ON CONFLICT DO NOTHING
         )
-        SELECT id, user_id, generation, attempts, size_bytes, picture_key, crop, run_alone, created_at FROM claimed";
+        SELECT id, user_id, generation, attempts, claims, size_bytes, picture_key, crop, run_alone, created_at,
+            trace_context
+        FROM claimed";
     let keys = PictureKey::candidates();
     let max_attempts = i32::try_from(claim.max_attempts).unwrap_or(i32::MAX);
     let work = async {

@@ -48,5 +48,6 @@ fn failure_json(failure: &Failure) -> Result<serde_json::Value, DatabaseError> {
 
 /// A column by name, as an error instead of a panic when the schema isn't what this build expects.
 fn column<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, DatabaseError> {
-    Ok(row.try_get(name)?)
+    // Not the connection's error, which would be tried again and again.
+    row.try_get(name).map_err(|error| DatabaseError::Row(format!("{name}: {error}")))
 }

@@ -1,0 +1,101 @@
+//! The time-outs of database, broker and object store: each ends a wait when it says so.
+
+use pfp_tests::{
+    chaos_store::{ChaosStore, Fault, Operation},
+    client::Answer,
+    database::TestDatabase,
+    pictures,
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+    wire::Wire,
+};
+use std::time::{Duration, Instant};
+
+fn file() -> Vec<u8> {
+    pictures::bytes("bench-170kb.jpg")
+}
+
+/// An upload's answer, and how long it took.
+async fn timed_upload(system: &TestSystem) -> (Answer, Duration) {
+    let asked = Instant::now();
+    (system.client("ada").upload(file()).await, asked.elapsed())
+}
+
+/// A system whose processes reach the broker over a wire.
+async fn on_a_wire(setup: Setup) -> (Setup, Wire) {
+    let system = Setup::new().prepare().await;
+    let url = system.settings["PFP_AMQP_URL"].clone();
+    system.stop().await;
+    let server = url.rsplit('@').next().and_then(|rest| rest.split('/').next()).expect("a server");
+    let wire = Wire::to(server).await;
+    let over_the_wire = url.replace(server, &wire.address);
+    (setup.set("PFP_AMQP_URL", &over_the_wire), wire)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_not_confirmed_holds_an_answer_up_for_the_publish_time_out_once() {
+    let (setup, wire) = on_a_wire(Setup::new().workers(0).set("PFP_PUBLISH_TIMEOUT", "2500ms")).await;
+    let system = setup.start().await;
+    until("the publisher is connected", PATIENCE, async || {
+        let metrics = system.apis[0].metrics().await;
+        metrics.contains("pfp_dependency_up{dependency=\"broker\"} 1").then_some(())
+    })
+    .await;
+    wire.freeze();
+    let (answer, took) = timed_upload(&system).await;
+    assert_eq!(answer.status, 202);
+    assert!((Duration::from_millis(2400)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    let (answer, took) = timed_upload(&system).await;
+    assert_eq!(answer.status, 202);
+    assert!(took < Duration::from_secs(2), "the broker is known to be out: {took:?}");
+    wire.thaw();
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_says_nothing_is_given_up_after_the_broker_time_out() {
+    let (setup, wire) = on_a_wire(Setup::new().set("PFP_BROKER_TIMEOUT", "300ms")).await;
+    wire.freeze();
+    let mut system = setup.prepare().await;
+    system.start_api();
+    system.start_worker();
+    for process in system.apis.iter().chain(&system.workers) {
+        until("the time-out is told", PATIENCE, async || {
+            process.log_text().contains("no answer from the broker within 300 ms").then_some(())
+        })
+        .await;
+    }
+    wire.thaw();
+    system.ready().await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_answer_is_waited_for_no_longer_than_its_time_out() {
+    let system = Setup::new().workers(0).set("PFP_DATABASE_TIMEOUT", "400ms").start().await;
+    let other = TestDatabase::connect(&system.settings["PFP_DATABASE_URL"]).await;
+    other.run("BEGIN; LOCK TABLE users").await;
+    let (answer, took) = timed_upload(&system).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "database_unavailable"));
+    assert!((Duration::from_millis(350)..Duration::from_millis(2500)).contains(&took), "{took:?}");
+    other.run("ROLLBACK").await;
+    until("uploads are taken again", PATIENCE, async || {
+        (system.client("ada").upload(file()).await.status == 202).then_some(())
+    })
+    .await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_does_not_answer_is_waited_for_no_longer_than_twice_its_time_out() {
+    let mut system = Setup::new().prepare().await;
+    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
+    system.start_api_with(&[("PFP_S3_ENDPOINT", &store.endpoint), ("PFP_STORAGE_TIMEOUT", "500ms")]);
+    system.ready().await;
+    store.break_all(Operation::Put, "staging/", Fault::Hang);
+    let (answer, took) = timed_upload(&system).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "storage_unavailable"));
+    assert!((Duration::from_millis(450)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    store.heal();
+    system.stop().await;
+}
