@@ -62,8 +62,20 @@ async fn a_reservation_whose_api_died_goes_and_its_staged_bytes_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_whose_worker_fell_silent_is_done_by_another_and_the_attempt_stays_counted() {
+    taken_from_a_silent_worker(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_worker_fell_silent_and_whose_message_is_gone_is_published_and_done() {
+    taken_from_a_silent_worker(false).await;
+}
+
+async fn taken_from_a_silent_worker(has_a_message: bool) {
     let mut system = Setup::new().workers(0).start().await;
     let upload = accepted_without_a_worker(&system).await;
+    if !has_a_message {
+        system.delete_queue().await;
+    }
     let dead = "pictures/00000000000000000000000000000000.jpg";
     system
         .database
@@ -78,6 +90,7 @@ async fn a_job_whose_worker_fell_silent_is_done_by_another_and_the_attempt_stays
     system.ready().await;
     let upload = system.client("ada").finished(&upload).await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &2.into()), "{upload}");
+    assert!(has_a_message || republished(&system, "lease_lost").await, "counted");
     system.quiet().await;
     assert!(!system.objects().await.contains(&dead.to_owned()), "the dead worker's picture is gone");
     system.finish().await;
@@ -99,6 +112,16 @@ async fn an_upload_whose_attempts_are_used_up_is_failed_and_its_bytes_are_kept()
     let upload = system.client("ada").finished(&upload).await;
     assert_eq!(upload["status"], "failed", "{upload}");
     assert_eq!(upload["failure"]["code"], "attempts_exhausted");
+    let metrics = system.workers[0].metrics().await;
+    assert!(metrics.contains("pfp_jobs_total{outcome=\"failed\"} 1"), "{metrics}");
+    assert!(metrics.contains("pfp_upload_latency_seconds_count{outcome=\"failed\"} 1"), "{metrics}");
+    let log = system.workers[0].log_text();
+    let told = log.lines().find(|line| line.contains("job failed")).expect("a line of its own");
+    assert!(told.contains(upload["id"].as_str().unwrap()), "{told}");
+    until("the gauge has counted it", PATIENCE, async || {
+        system.workers[0].metrics().await.contains("pfp_uploads{status=\"failed\"} 1").then_some(())
+    })
+    .await;
     system.quiet().await;
     assert_eq!(system.objects().await, [format!("staging/{}", upload["id"].as_str().unwrap())]);
     system.finish().await;
@@ -114,6 +137,10 @@ async fn staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_with_a_re
     system.ready().await;
     let upload = system.client("ada").finished(&upload).await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"failed".into(), &2.into()), "{upload}");
+    let metrics = system.workers[0].metrics().await;
+    for outcome in ["retried", "failed"] {
+        assert!(metrics.contains(&format!("pfp_jobs_total{{outcome=\"{outcome}\"}} 1")), "{metrics}");
+    }
     system.database.run("DELETE FROM uploads").await;
     system.finish().await;
 }
