@@ -266,3 +266,33 @@ async fn hundreds_of_requests_that_no_client_would_send_cost_nothing() {
     assert_eq!(system.database.count("SELECT count(*) FROM users").await, 1);
     system.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_http_or_has_too_many_headers_gets_a_bare_answer_and_no_further_one() {
+    let system = Setup::new().workers(0).start().await;
+    let names: Vec<_> = (0..150).map(|number| format!("X-Number-{number}")).collect();
+    let with_headers = |count: usize| {
+        let headers: Vec<_> = names[..count].iter().map(|name| (name.as_str(), "1")).collect();
+        head("GET", "/livez", &headers)
+    };
+    let long = "x".repeat(200 << 10);
+    for (request, expected) in [
+        // The host's header is one of the hundred.
+        (with_headers(99), 200),
+        (with_headers(100), 431),
+        (head("GET", "/livez", &[("X-Long", &long)]), 431),
+        (head("GET", &format!("/livez?{}", &long[..70_000]), &[]), 414),
+        (b"hello\r\n\r\n".to_vec(), 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a client of TLS\r\n\r\n".to_vec(), 400),
+    ] {
+        let mut connection = Raw::open(&system.apis[0].address).await;
+        // It may be closed before all is sent.
+        let _ = connection.try_send(&request).await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, expected, "{}", String::from_utf8_lossy(&request[..60]));
+        if expected != 200 {
+            assert!(connection.ended().await.is_empty());
+        }
+    }
+    system.stop().await;
+}

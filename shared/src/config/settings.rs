@@ -242,6 +242,17 @@ mod tests {
     }
 
     #[test]
+    fn single_quotes_of_an_env_file_keep_what_would_name_a_variable() {
+        let path = std::env::temp_dir().join(format!("pfp-{}.env", uuid::Uuid::new_v4()));
+        let lines = "PFP_S3_SECRET_KEY='a$b # c'\nPFP_S3_ACCESS_KEY=a$nosuchvariable\n";
+        std::fs::write(&path, lines).unwrap();
+        let values = read_env_file(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(values["PFP_S3_SECRET_KEY"], "a$b # c");
+        assert_eq!(values["PFP_S3_ACCESS_KEY"], "a");
+    }
+
+    #[test]
     fn a_secret_is_never_shown() {
         let error = settings(&[("PFP_DATABASE_URL", "http://u:hunter2@h")]).unwrap_err().to_string();
         assert!(error.contains("PFP_DATABASE_URL=[secret]"), "{error}");
