@@ -2,7 +2,7 @@
 
 use crate::{
     config::Connections,
-    database::{Database, DatabaseConfigError, DatabaseError, SchemaMismatch, check_schema},
+    database::{Database, DatabaseConfigError, DatabaseError, SchemaMismatch},
     dependencies::{Dependencies, Dependency, Health},
     queries,
     queue::{BrokerConfigError, BrokerUri, Publisher, Topology},
@@ -100,9 +100,9 @@ impl Services {
         let mut checked = false;
         while !stop.is_cancelled() {
             let seen = if checked {
-                self.database.ping().await
+                queries::ping(&self.database).await
             } else {
-                match check_schema(&self.database).await {
+                match queries::check_schema(&self.database).await {
                     Ok(schema) => {
                         schema?;
                         checked = true;

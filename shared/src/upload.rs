@@ -97,7 +97,7 @@ impl UploadState {
         }
     }
 
-    /// The states that one step can lead to. The model of the protocol and the tests of the SQL use this table.
+    /// The states that one step can lead to. The tests hold every transition in the database against this table.
     #[must_use]
     pub const fn ways_out(self) -> &'static [Self] {
         match self {

@@ -50,6 +50,12 @@ async fn a_blocked_broker_holds_up_neither_uploads_nor_workers_nor_the_end_of_a_
         system.workers[0].metrics().await.contains("pfp_dependency_up{dependency=\"broker\"} 0").then_some(())
     })
     .await;
+    // A connection that is blocked can't be closed: it is kept, and no other is opened every few seconds.
+    let connections = || servers.rabbitmqctl(&["--silent", "list_connections", "name"]).lines().count();
+    let (before, most) = (connections(), system.apis.len() + 2 * system.workers.len());
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let after = connections();
+    assert!(after <= before.min(most), "{before}, then {after} connections of {most}");
     ends_within_its_grace(system.apis.remove(0)).await;
     ends_within_its_grace(system.workers.remove(0)).await;
 

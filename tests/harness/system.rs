@@ -1,6 +1,7 @@
 //! A whole system of a test's own: database, queue, bucket, APIs and workers.
 
 mod look;
+mod transitions;
 
 use crate::{
     client::Client,
@@ -103,8 +104,10 @@ impl Setup {
         let migrated = run("pfp-worker", &["migrate"], &settings);
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
         let connections = connections(&settings);
+        let database = TestDatabase::connect(connections.database_url.expose()).await;
+        transitions::note_transitions(&database).await;
         TestSystem {
-            database: TestDatabase::connect(connections.database_url.expose()).await,
+            database,
             storage: Storage::new(&connections).expect("a store"),
             settings,
             servers,
@@ -260,6 +263,7 @@ impl TestSystem {
             }
         }
         self.assert_logs_are_clean();
+        self.assert_transitions_are_allowed().await;
         self.remove().await;
         self.finished = true;
     }

@@ -149,3 +149,16 @@ fn size_fit_quality_and_animation_do_what_they_say() {
     assert_eq!(frames(&make(&[], animation)), 50);
     assert_eq!(frames(&make(&[("PFP_GIF_ANIMATION", "first-frame")], animation)), 1);
 }
+
+#[test]
+fn what_is_beyond_a_limit_is_told_with_its_size() {
+    let photo = pictures::made("bench-170kb.jpg");
+    let output = picture_with(
+        &[("PFP_MAX_PIXELS", "1MP"), ("PFP_MAX_SIDE", "700")],
+        &["--json", photo.to_str().unwrap()],
+    );
+    let line = lines(&output).remove(0);
+    assert_eq!(line["code"], "picture_side_too_long", "{line}");
+    let size = (&line["format"], &line["width"], &line["height"], &line["frames"]);
+    assert_eq!(size, (&"jpeg".into(), &800.into(), &800.into(), &1.into()), "{line}");
+}

@@ -1,6 +1,6 @@
 //! `pfp-worker picture`: the picture pipeline on files, without a server, to see what it does and what it costs.
 
-use crate::picture::{Inspected, Picture, PictureOptions, inspect, make_picture, thread_cpu_time};
+use crate::picture::{Inspected, Limits, Picture, PictureOptions, inspect, make_picture, thread_cpu_time};
 use anyhow::Context;
 use clap::Args;
 use peak_alloc::PeakAlloc;
@@ -153,9 +153,25 @@ fn measure(bytes: &[u8], args: &PictureArgs, options: &PictureOptions) -> Run {
         peak = peak.max(PeakAlloc.peak_usage().saturating_sub(before));
         if times.len() >= args.repeat as usize {
             times.sort_unstable();
-            return Run { inspected: inspected.ok(), made, cpu: times[times.len() / 2], peak };
+            let inspected = inspected.ok().or_else(|| beyond_the_limits(bytes, options));
+            return Run { inspected, made, cpu: times[times.len() / 2], peak };
         }
     }
+}
+
+/// The header of a file that was rejected by it, where it can be read: what was beyond a limit is worth telling.
+fn beyond_the_limits(bytes: &[u8], options: &PictureOptions) -> Option<Inspected> {
+    let limits = Limits {
+        max_pixels: 1 << 40,
+        max_side: 1 << 20,
+        max_frames: u32::MAX,
+        max_animation_pixels: u64::MAX,
+        max_scans: u32::MAX,
+        decode_timeout: Duration::MAX,
+        max_memory: u64::MAX,
+    };
+    let allowed = PictureFormat::ALL.to_vec();
+    inspect(bytes, &PictureOptions { limits, allowed, ..options.clone() }).ok()
 }
 
 impl Report {

@@ -1,8 +1,8 @@
 //! The schema: brought up to date by `pfp-worker migrate`, checked by every process at its start.
 
-use super::{Database, DatabaseConfigError, DatabaseError, server_config};
-use crate::{config::Connections, tls};
-use tokio_postgres::{Client, NoTls, config::SslMode, error::SqlState};
+use super::{DatabaseConfigError, DatabaseError, server_config};
+use crate::{config::Connections, queries, tls};
+use tokio_postgres::{Client, NoTls, config::SslMode};
 
 mod embedded {
     refinery::embed_migrations!("../migrations");
@@ -10,9 +10,6 @@ mod embedded {
 
 /// The schema that this build was made for: the number of the newest migration in it.
 pub const SCHEMA_VERSION: i32 = 1;
-
-/// Names our lock among the advisory locks of the database: "pfp" and a number.
-const MIGRATION_LOCK: i64 = 0x0070_6670_0001;
 
 /// Why a process can't run on the database's schema.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +35,19 @@ pub enum SchemaMismatch {
     },
 }
 
+impl SchemaMismatch {
+    /// Whether this build runs on a schema of this version, which says which builds may.
+    pub(crate) const fn check(version: i32, oldest_runnable: i32) -> Result<(), Self> {
+        if version < SCHEMA_VERSION {
+            Err(Self::TooOld { found: version })
+        } else if oldest_runnable > SCHEMA_VERSION {
+            Err(Self::BuildTooOld { oldest: oldest_runnable })
+        } else {
+            Ok(())
+        }
+    }
+}
+
 /// Why the migrations couldn't be run.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
@@ -59,7 +69,7 @@ pub enum MigrationError {
 /// The database can't be reached, or a migration failed.
 pub async fn migrate(connections: &Connections) -> Result<Vec<String>, MigrationError> {
     let mut client = connect_alone(connections).await?;
-    client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(DatabaseError::from)?;
+    queries::lock_migrations(&client).await?;
     let report = embedded::migrations::runner().run_async(&mut client).await?;
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }
@@ -78,33 +88,6 @@ async fn connect_alone(connections: &Connections) -> Result<Client, MigrationErr
         tokio::spawn(connection);
         Ok(client)
     }
-}
-
-/// Compares the database's schema with this build.
-///
-/// # Errors
-/// The database can't be asked. The inner result says why this build can't run on it.
-pub async fn check_schema(database: &Database) -> Result<Result<(), SchemaMismatch>, DatabaseError> {
-    let found = database
-        .within(async {
-            let sql = "-- check_schema\nSELECT schema_version, oldest_runnable_version FROM pfp_installation";
-            database.session().await?.one(sql, &[]).await
-        })
-        .await;
-    let row = match found {
-        Err(DatabaseError::Statement(error)) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
-            return Ok(Err(SchemaMismatch::Missing));
-        }
-        other => other?,
-    };
-    let (found, oldest): (i32, i32) = (row.get(0), row.get(1));
-    Ok(if found < SCHEMA_VERSION {
-        Err(SchemaMismatch::TooOld { found })
-    } else if oldest > SCHEMA_VERSION {
-        Err(SchemaMismatch::BuildTooOld { oldest })
-    } else {
-        Ok(())
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod migrations;
 mod session;
 
 pub use error::DatabaseError;
-pub use migrations::{MigrationError, SCHEMA_VERSION, SchemaMismatch, check_schema, migrate};
+pub use migrations::{MigrationError, SCHEMA_VERSION, SchemaMismatch, migrate};
 pub use session::{Durability, Session};
 
 use crate::{config::Connections, tls};
@@ -84,18 +84,6 @@ impl Database {
             .await
             .map_err(|_| DatabaseError::Timeout(self.timeout))??;
         Ok(Session::new(client))
-    }
-
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// Why it doesn't.
-    pub async fn ping(&self) -> Result<(), DatabaseError> {
-        self.within(async {
-            self.session().await?.execute("-- ping\nSELECT 1", &[]).await?;
-            Ok(())
-        })
-        .await
     }
 
     /// Closes every connection.

@@ -1,8 +1,12 @@
 //! What this database is, and which bucket belongs to it.
 
 use super::column;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, SchemaMismatch};
+use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;
+
+/// Names our lock among the advisory locks of the database: "pfp" and a number.
+const MIGRATION_LOCK: i64 = 0x0070_6670_0001;
 
 /// The installation's ids.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +31,40 @@ pub async fn installation(database: &Database) -> Result<InstallationRow, Databa
         })
     };
     database.within(work).await
+}
+
+/// Whether the database answers.
+///
+/// # Errors
+/// Why it doesn't.
+pub async fn ping(database: &Database) -> Result<(), DatabaseError> {
+    database.within(async { database.session().await?.execute("-- ping\nSELECT 1", &[]).await }).await?;
+    Ok(())
+}
+
+/// Compares the database's schema with this build.
+///
+/// # Errors
+/// The database can't be asked. The inner result says why this build can't run on it.
+pub async fn check_schema(database: &Database) -> Result<Result<(), SchemaMismatch>, DatabaseError> {
+    let sql = "-- check_schema\nSELECT schema_version, oldest_runnable_version FROM pfp_installation";
+    let row = match database.within(async { database.session().await?.one(sql, &[]).await }).await {
+        Err(DatabaseError::Statement(error)) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+            return Ok(Err(SchemaMismatch::Missing));
+        }
+        row => row?,
+    };
+    let (version, oldest) = (column(&row, "schema_version")?, column(&row, "oldest_runnable_version")?);
+    Ok(SchemaMismatch::check(version, oldest))
+}
+
+/// Waits for its turn to migrate, for as long as the connection lives.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn lock_migrations(client: &Client) -> Result<(), DatabaseError> {
+    client.execute("-- lock_migrations\nSELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
+    Ok(())
 }
 
 /// Keeps the bucket's id, unless one is kept already. Returns the one that is kept.

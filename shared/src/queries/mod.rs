@@ -17,7 +17,8 @@ pub use deletions::{
     list_if_unnamed, list_staged_if_unneeded,
 };
 pub use gauges::{Gauges, gauges};
-pub use installation::{InstallationRow, installation, set_bucket};
+pub(crate) use installation::lock_migrations;
+pub use installation::{InstallationRow, check_schema, installation, ping, set_bucket};
 pub use jobs::{Promotion, Release, promote, reject, release};
 pub use listing::{
     ListingProgress, finish_listing, forget_held, held_deletions, hold_deletions, release_held,
