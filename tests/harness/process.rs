@@ -180,6 +180,17 @@ impl Process {
         answer.text().await.expect("metrics")
     }
 
+    /// Waits until its metrics have a line that begins like this: a job is counted after its status shows.
+    ///
+    /// # Panics
+    /// They don't in time.
+    pub async fn shows(&self, line: &str) {
+        until(&format!("the metrics show {line}"), PATIENCE, async || {
+            self.metrics().await.lines().any(|other| other.starts_with(line)).then_some(())
+        })
+        .await;
+    }
+
     /// What a metric counts, over all its labels.
     ///
     /// # Panics

@@ -37,8 +37,10 @@ async fn too_many_unnamed_objects_raise_an_alarm_and_stay_until_forced() {
     system.finish().await;
 }
 
-/// Puts as many pictures and as many staged objects that nothing names.
+/// Puts as many pictures and as many staged objects that nothing names, after the worker's own first listing, which
+/// would find some of them.
 async fn plant(system: &TestSystem, count: u32) {
+    system.listed().await;
     for number in 0..count {
         let key = PictureKey::parse(&format!("{number:032x}.png")).unwrap();
         system.storage.put_picture(&key, b"nobody's".to_vec()).await.unwrap();

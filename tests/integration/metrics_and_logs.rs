@@ -64,38 +64,37 @@ async fn every_metric_is_served_under_its_name_with_its_labels() {
     system.ready().await;
     system.client("ada").finished(&waiting).await;
     use_once(&system).await;
-    let api = system.apis[0].metrics().await;
-    for name in OF_THE_API {
-        assert!(names(&api).contains(name), "the API doesn't serve {name}");
+    let (api, worker) = (&system.apis[0], &system.workers[0]);
+    for (process, expected) in [(api, OF_THE_API), (worker, OF_A_WORKER)] {
+        until("every metric is served", PATIENCE, async || {
+            let metrics = process.metrics().await;
+            expected.iter().all(|name| names(&metrics).contains(name)).then_some(())
+        })
+        .await;
     }
-    let worker = until("the sweeper has counted", PATIENCE, async || {
-        let metrics = system.workers[0].metrics().await;
-        OF_A_WORKER.iter().all(|name| names(&metrics).contains(name)).then_some(metrics)
-    })
-    .await;
     let labelled = [
-        (&api, r#"pfp_http_requests_total{route="/user/upload-profile-picture",method="POST",status="202"}"#),
-        (&api, r#"pfp_uploads_refused_total{code="invalid_format"} 1"#),
-        (&api, r#"pfp_upload_memory_bytes{kind="budget"} 134217728"#),
-        (&api, r#"pfp_picture_memory_bytes{kind="budget"} 67108864"#),
-        (&api, r#"pfp_dependency_up{dependency="database"} 1"#),
-        (&worker, r#"pfp_jobs_total{outcome="succeeded"} 2"#),
-        (&worker, r#"pfp_jobs_total{outcome="rejected"} 1"#),
-        (&worker, r#"pfp_job_rejections_total{code="picture_corrupt"} 1"#),
-        (&worker, r#"pfp_job_stage_duration_seconds_count{stage="promote"} 2"#),
-        (&worker, r#"pfp_job_stage_duration_seconds_count{stage="claim"}"#),
-        (&worker, r#"pfp_job_stage_duration_seconds_count{stage="fetch"} 3"#),
-        (&worker, r#"pfp_job_stage_duration_seconds_count{stage="picture"} 2"#),
-        (&worker, r#"pfp_job_stage_duration_seconds_count{stage="put"} 2"#),
-        (&worker, r#"pfp_job_stage_duration_seconds_count{stage="delete"} 3"#),
-        (&worker, r#"pfp_upload_latency_seconds_count{outcome="succeeded"} 2"#),
-        (&worker, r#"pfp_republished_total{reason="retry"} 1"#),
-        (&worker, r#"pfp_uploads{status="failed"} 0"#),
-        (&worker, r#"pfp_worker_memory_bytes{kind="reserved"} 0"#),
-        (&worker, r#"pfp_queue_messages{queue=""#),
+        (api, r#"pfp_http_requests_total{route="/user/upload-profile-picture",method="POST",status="202"}"#),
+        (api, r#"pfp_uploads_refused_total{code="invalid_format"} 1"#),
+        (api, r#"pfp_upload_memory_bytes{kind="budget"} 134217728"#),
+        (api, r#"pfp_picture_memory_bytes{kind="budget"} 67108864"#),
+        (api, r#"pfp_dependency_up{dependency="database"} 1"#),
+        (worker, r#"pfp_jobs_total{outcome="succeeded"} 2"#),
+        (worker, r#"pfp_jobs_total{outcome="rejected"} 1"#),
+        (worker, r#"pfp_job_rejections_total{code="picture_corrupt"} 1"#),
+        (worker, r#"pfp_job_stage_duration_seconds_count{stage="promote"} 2"#),
+        (worker, r#"pfp_job_stage_duration_seconds_count{stage="claim"}"#),
+        (worker, r#"pfp_job_stage_duration_seconds_count{stage="fetch"} 3"#),
+        (worker, r#"pfp_job_stage_duration_seconds_count{stage="picture"} 2"#),
+        (worker, r#"pfp_job_stage_duration_seconds_count{stage="put"} 2"#),
+        (worker, r#"pfp_job_stage_duration_seconds_count{stage="delete"} 3"#),
+        (worker, r#"pfp_upload_latency_seconds_count{outcome="succeeded"} 2"#),
+        (worker, r#"pfp_republished_total{reason="retry"} 1"#),
+        (worker, r#"pfp_uploads{status="failed"} 0"#),
+        (worker, r#"pfp_worker_memory_bytes{kind="reserved"} 0"#),
+        (worker, r#"pfp_queue_messages{queue=""#),
     ];
-    for (metrics, line) in labelled {
-        assert!(metrics.lines().any(|other| other.starts_with(line)), "no {line} in:\n{metrics}");
+    for (process, line) in labelled {
+        process.shows(line).await;
     }
     system.finish().await;
 }

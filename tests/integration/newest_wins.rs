@@ -25,8 +25,7 @@ async fn an_older_upload_that_finishes_after_a_newer_one_is_superseded() {
     assert_eq!(older["status"], "superseded");
     assert_eq!(older["picture_url"], serde_json::Value::Null);
     assert_eq!(older["failure"], serde_json::Value::Null, "superseded is not an error");
-    let metrics = system.workers[0].metrics().await;
-    assert!(metrics.contains("pfp_jobs_total{outcome=\"superseded\"} 1"), "{metrics}");
+    system.workers[0].shows("pfp_jobs_total{outcome=\"superseded\"} 1").await;
     assert_eq!(ada.me().await["profile_picture_url"], newer["picture_url"]);
     system.finish().await;
 }
