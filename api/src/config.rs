@@ -33,9 +33,7 @@ pub struct ApiConfig {
     pub upload_lease: Duration,
     /// The slowest that a body may come, in bytes a second; 0 is any.
     pub min_upload_rate: u64,
-    /// How long a body may be silent.
-    pub idle_timeout: Duration,
-    /// How many connections, and how long each may be silent.
+    /// How many connections, and how long each may be silent, within a body too.
     pub connection_limits: ConnectionLimits,
     /// How long caches may keep a picture.
     pub picture_max_age: Duration,
@@ -64,7 +62,6 @@ impl ApiConfig {
             memory_wait: settings.duration("PFP_MEMORY_WAIT"),
             upload_lease: settings.duration("PFP_UPLOAD_LEASE"),
             min_upload_rate: settings.number("PFP_MIN_UPLOAD_RATE"),
-            idle_timeout: settings.duration("PFP_IDLE_TIMEOUT"),
             connection_limits: ConnectionLimits::from_settings(
                 settings.count("PFP_MAX_CONNECTIONS"),
                 settings,

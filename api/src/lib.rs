@@ -7,7 +7,8 @@
 //! - [`upload_status`], [`user`], [`pictures`]: what can be asked afterwards; [`shown`]: the JSON of it.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
 //!   [`auth`], [`token`], [`query`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
-//! - [`server`]: connections, their time-outs and their end; [`memory`]: what all bodies may hold; [`state`], [`config`], [`command`]: the process.
+//! - [`server`]: who is served what, and how it ends; [`memory`]: what all bodies may hold; [`state`], [`config`],
+//!   [`command`]: the process.
 //! - [`health`], [`problems`], [`openapi`]: what operators and developers ask.
 
 pub mod auth;

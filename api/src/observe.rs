@@ -56,7 +56,7 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
     let response = handled.unwrap_or_else(|panic| ApiError::panicked(text_of(&*panic)).into_response());
     if let Some(body) = shared {
         let largest = state.config.connections.max_file_size + FORM_OVERHEAD;
-        body.drain(DrainLimits::new(largest, state.config.idle_timeout), waits_to_be_asked);
+        body.drain(DrainLimits::new(largest, state.config.connection_limits.idle), waits_to_be_asked);
     }
     let response = span.in_scope(|| answering.finish(response, &request_id));
     with_common_headers(response, &request_id, state.stopping.is_cancelled())

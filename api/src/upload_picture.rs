@@ -189,7 +189,7 @@ async fn stage(
 }
 
 fn pace(state: &AppState) -> Pace {
-    Pace { idle: state.config.idle_timeout, min_rate: state.config.min_upload_rate }
+    Pace { idle: state.config.connection_limits.idle, min_rate: state.config.min_upload_rate }
 }
 
 fn file_rules(state: &AppState, declared: &Declared) -> FileRules {

@@ -5,8 +5,8 @@
 //! [`system::TestSystem::finish`], which fails the test if anything is left behind. [`client`] is what a
 //! client does, [`raw`] one that sends what it likes, [`wait`] how a test waits.
 //!
-//! [`breakage`] takes servers down, [`chaos_store`] is an object store that misbehaves, [`wire`] a network that freezes; [`load`] uploads
-//! meanwhile.
+//! [`breakage`] takes servers down, [`chaos_store`] is an object store that misbehaves, [`wire`] a network that
+//! freezes; [`load`] uploads meanwhile.
 
 #![allow(clippy::panic, reason = "a harness fails its test by a panic that says what is wrong")]
 

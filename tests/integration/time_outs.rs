@@ -5,6 +5,7 @@ use pfp_tests::{
     client::Answer,
     database::TestDatabase,
     pictures,
+    servers::Servers,
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
     wire::Wire,
@@ -23,9 +24,8 @@ async fn timed_upload(system: &TestSystem) -> (Answer, Duration) {
 
 /// A system whose processes reach the broker over a wire.
 async fn on_a_wire(setup: Setup) -> (Setup, Wire) {
-    let system = Setup::new().prepare().await;
-    let url = system.settings["PFP_AMQP_URL"].clone();
-    system.stop().await;
+    let servers = Servers::shared();
+    let url = servers.value("RABBITMQ_URL");
     let server = url.rsplit('@').next().and_then(|rest| rest.split('/').next()).expect("a server");
     let wire = Wire::to(server).await;
     let over_the_wire = url.replace(server, &wire.address);

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod connections;
+mod env_file;
 mod kind;
 mod settings;
 

@@ -1,6 +1,6 @@
 //! The values of one process: the environment over an env file over the defaults, every value checked.
 
-use super::{Kind, SETTINGS, Setting, UsedBy};
+use super::{Kind, SETTINGS, Setting, UsedBy, env_file};
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path, time::Duration};
 
 /// Text that must not be seen: it prints as `[secret]`.
@@ -82,8 +82,8 @@ impl Settings {
     pub fn load(env_file: Option<&Path>, process: UsedBy) -> Result<Self, ConfigError> {
         let default_file = Path::new(".env");
         let file = match env_file {
-            Some(path) => read_env_file(path)?,
-            None if default_file.exists() => read_env_file(default_file)?,
+            Some(path) => env_file::read(path)?,
+            None if default_file.exists() => env_file::read(default_file)?,
             None => BTreeMap::new(),
         };
         #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
@@ -195,7 +195,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-fn find(name: &str) -> Option<&'static Setting> {
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }
 
@@ -204,57 +204,6 @@ fn bad_value(setting: &Setting, value: &str, expected: String) -> ConfigError {
     let hidden = setting.secret || matches!(setting.kind, Kind::Url(_));
     let value = if hidden { "[secret]".to_owned() } else { value.to_owned() };
     ConfigError::BadValue { name: setting.name.to_owned(), value, expected }
-}
-
-fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
-    let shown = path.display().to_string();
-    let unreadable = |reason: String| ConfigError::EnvFile { path: shown.clone(), reason };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    // A secret that was changed by the way would only show as one that is wrong.
-    if let Some(line) = text.lines().position(has_variable) {
-        let line = line + 1;
-        return Err(unreadable(format!(
-            "its line {line} has a `$` that isn't between single quotes: nothing is substituted"
-        )));
-    }
-    let mut values = BTreeMap::new();
-    for item in dotenvy::from_read_iter(text.as_bytes()) {
-        let (name, value) = item.map_err(|error| match error {
-            // The error's own words quote the line, which may hold a secret.
-            dotenvy::Error::LineParse(_, at) => {
-                unreadable(format!("a line can't be parsed, at its byte {at}"))
-            }
-            other => unreadable(other.to_string()),
-        })?;
-        if name.starts_with("PFP_") && find(&name).is_none() {
-            return Err(ConfigError::UnknownName { path: shown, name });
-        }
-        values.insert(name, value);
-    }
-    Ok(values)
-}
-
-/// Whether a line of an env file has a `$` that would name a variable.
-fn has_variable(line: &str) -> bool {
-    let (mut quote, mut escaped, mut before) = (None, false, ' ');
-    if line.trim_start().starts_with('#') {
-        return false;
-    }
-    for character in line.chars() {
-        match (quote, character) {
-            _ if escaped => escaped = false,
-            (Some('\''), '\'') => quote = None,
-            (Some('\''), _) => {}
-            (_, '\\') => escaped = true,
-            (_, '$') => return true,
-            (None, '#') if before.is_whitespace() => return false,
-            (None, '\'' | '"') => quote = Some(character),
-            (Some('"'), '"') => quote = None,
-            _ => {}
-        }
-        before = character;
-    }
-    false
 }
 
 #[cfg(test)]
@@ -270,24 +219,6 @@ mod tests {
     fn a_bad_value_is_named_with_what_it_takes() {
         let error = settings(&[("PFP_MAX_FILE_SIZE", "five")]).unwrap_err().to_string();
         assert!(error.starts_with("PFP_MAX_FILE_SIZE=five can't be used: it takes a size from"), "{error}");
-    }
-
-    #[test]
-    fn a_dollar_of_an_env_file_is_kept_between_single_quotes_and_refused_elsewhere() {
-        let path = std::env::temp_dir().join(format!("pfp-{}.env", uuid::Uuid::new_v4()));
-        let read = |lines: &str| {
-            std::fs::write(&path, lines).unwrap();
-            let values = read_env_file(&path);
-            std::fs::remove_file(&path).unwrap();
-            values
-        };
-        let values = read("# costs $1\nPFP_S3_SECRET_KEY='a$b # c'\nPFP_S3_ACCESS_KEY=a\\$b # $c\n").unwrap();
-        assert_eq!(values["PFP_S3_SECRET_KEY"], "a$b # c");
-        assert_eq!(values["PFP_S3_ACCESS_KEY"], "a$b");
-        for line in ["a$b", "\"a$b\"", "${a}", "'a'$b"] {
-            let error = read(&format!("\nPFP_S3_SECRET_KEY={line}\n")).unwrap_err().to_string();
-            assert!(error.contains("line 2") && !error.contains("a$b"), "{error}");
-        }
     }
 
     #[test]
