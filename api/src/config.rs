@@ -1,6 +1,6 @@
 //! What the API is configured with: see `--help`, or [`pfp_shared::config::SETTINGS`], for every setting.
 
-use crate::token::TokenConfig;
+use crate::{cors::CorsOrigins, token::TokenConfig};
 use pfp_shared::{
     config::{ConfigError, Connections, Settings},
     queries::UploadLimits,
@@ -37,6 +37,12 @@ pub struct ApiConfig {
     pub idle_timeout: Duration,
     /// How many connections, and how long each may be silent.
     pub connection_limits: ConnectionLimits,
+    /// How long a stream of events may last.
+    pub events_lifetime: Duration,
+    /// The origins whose pages may read answers.
+    pub cors_origins: CorsOrigins,
+    /// Whether anybody may be told a user's picture.
+    pub public_user_pictures: bool,
     /// How long caches may keep a picture.
     pub picture_max_age: Duration,
 }
@@ -69,6 +75,9 @@ impl ApiConfig {
                 settings.count("PFP_MAX_CONNECTIONS"),
                 settings,
             ),
+            events_lifetime: settings.duration("PFP_EVENTS_LIFETIME"),
+            cors_origins: CorsOrigins::from_settings(settings)?,
+            public_user_pictures: settings.is_on("PFP_PUBLIC_USER_PICTURES"),
             picture_max_age: settings.duration("PFP_PICTURE_MAX_AGE"),
         })
     }

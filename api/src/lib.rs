@@ -4,16 +4,19 @@
 //!
 //! - [`upload_picture`]: the life of an upload up to its 202, step by step; [`receive`]: what the steps are made
 //!   of, from the declared length and type to the staged object.
-//! - [`upload_status`], [`user`], [`pictures`]: what can be asked afterwards; [`shown`]: the JSON of it.
+//! - [`upload_answer`], [`upload_status`], [`upload_events`], [`uploads`], [`user`], [`pictures`], [`user_picture`]:
+//!   what can be asked and taken back afterwards; [`shown`]: the JSON of it; [`changes`]: how waiting clients hear.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
-//!   [`auth`], [`token`], [`query`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
+//!   [`auth`], [`token`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
 //! - [`server`]: connections, their time-outs and their end; [`memory`]: what all bodies may hold; [`state`], [`config`], [`command`]: the process.
 //! - [`health`], [`problems`], [`openapi`]: what operators and developers ask.
 
 pub mod auth;
 pub mod body;
+pub mod changes;
 pub mod command;
 pub mod config;
+pub mod cors;
 pub mod error;
 pub mod etag;
 pub mod health;
@@ -21,6 +24,7 @@ pub mod memory;
 pub mod observe;
 pub mod openapi;
 pub mod pictures;
+pub mod prefer;
 pub mod problems;
 pub mod query;
 pub mod receive;
@@ -30,13 +34,18 @@ pub mod server;
 pub mod shown;
 pub mod state;
 pub mod token;
+pub mod upload_answer;
+pub mod upload_events;
 pub mod upload_picture;
 pub mod upload_status;
+pub mod uploads;
 pub mod user;
+pub mod user_picture;
 
 pub use server::serve;
 
 use crate::{
+    changes::follow,
     config::ApiConfig,
     server::serve_metrics,
     state::{AppState, RenderMetrics},
@@ -74,8 +83,11 @@ pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<(
     let serve_all = async {
         let metrics = metrics_listener
             .map(|listener| tokio::spawn(serve_metrics(listener, state.clone(), end.clone())));
+        let database = services.database.clone();
+        let following = tokio::spawn(follow(state.changes.clone(), database, end.clone()));
         serve(listener, state.clone(), serving.clone()).await;
         end.cancel();
+        let _ = following.await;
         if let Some(metrics) = metrics {
             let _ = metrics.await;
         }

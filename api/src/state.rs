@@ -1,6 +1,6 @@
 //! What every request works with.
 
-use crate::{auth::TokenVerifier, config::ApiConfig, error::ApiError, memory::BodyMemory};
+use crate::{auth::TokenVerifier, changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory};
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
@@ -30,6 +30,8 @@ pub struct Shared {
     pub upload_memory: BodyMemory,
     /// The budget of bytes for pictures that are sent.
     pub picture_memory: BodyMemory,
+    /// Who waits for which upload.
+    pub changes: Changes,
     /// Everything that has to end before the process may: requests, and uploads whose client has gone.
     pub work: TaskTracker,
     /// Cancelled when the process is being stopped: new requests are refused.
@@ -55,6 +57,7 @@ impl AppState {
             tokens: TokenVerifier::new(&config.tokens),
             upload_memory: BodyMemory::new(config.upload_memory, config.memory_wait),
             picture_memory: BodyMemory::new(config.picture_memory, config.memory_wait),
+            changes: Changes::default(),
             work: TaskTracker::new(),
             stopping: CancellationToken::new(),
             render_metrics,

@@ -15,6 +15,7 @@ pub mod bucket;
 pub mod chaos_store;
 pub mod client;
 pub mod database;
+pub mod events;
 pub mod load;
 pub mod pictures;
 pub mod process;

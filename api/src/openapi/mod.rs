@@ -4,7 +4,10 @@ mod answer;
 mod answers;
 mod request;
 
-pub use answers::{NoSuchPage, PictureAnswers, StatusAnswers, UploadAnswers, UserAnswers};
+pub use answers::{
+    CancelAnswers, ErasedAnswers, EventsAnswers, NoSuchPage, PictureAnswers, StatusAnswers, UploadAnswers,
+    UploadsAnswers, UserAnswers, UserPictureAnswers,
+};
 pub use request::{PictureBytes, UploadForm, UploadParameters};
 
 use self::answer::RequestIdEverywhere;
@@ -13,8 +16,8 @@ use crate::{
     health,
     health::Health,
     pictures, problems,
-    shown::{Upload, User},
-    upload_picture, upload_status, user,
+    shown::{Upload, Uploads, User},
+    upload_events, upload_picture, upload_status, uploads, user, user_picture,
 };
 use axum::{
     Json,
@@ -36,7 +39,13 @@ use utoipa::{
     paths(
         upload_picture::upload_picture,
         upload_status::upload_status,
+        upload_events::upload_events,
+        uploads::uploads,
+        uploads::cancel_upload,
         user::me,
+        user::delete_picture,
+        user::erase,
+        user_picture::user_picture,
         pictures::picture,
         problems::problem,
         health::livez,
@@ -44,7 +53,7 @@ use utoipa::{
         health::metrics,
         document
     ),
-    components(schemas(Upload, User, Problem, Health)),
+    components(schemas(Upload, Uploads, User, Problem, Health)),
     modifiers(&Token, &RequestIdEverywhere),
     tags(
         (name = "user", description = "What a user does, by a token."),
@@ -100,8 +109,12 @@ mod tests {
             "/problems/{code}",
             "/readyz",
             "/user/me",
+            "/user/profile-picture",
             "/user/upload-profile-picture",
+            "/user/uploads",
             "/user/uploads/{id}",
+            "/user/uploads/{id}/events",
+            "/users/{id}/picture",
         ];
         expected.sort_unstable();
         assert_eq!(paths, expected);
@@ -124,7 +137,7 @@ mod tests {
     #[test]
     fn an_upload_names_every_code_that_can_refuse_it() {
         let text = json()["paths"]["/user/upload-profile-picture"]["post"]["responses"].to_string();
-        let by_others = ["picture_", "upload_not", "upload_cancelled", "not_found", "attempts_exhausted"];
+        let by_others = ["picture_not_found", "upload_not", "not_found"];
         for code in FailureCode::ALL {
             let name = code.as_str();
             if !by_others.iter().any(|other| name.starts_with(other)) {

@@ -118,6 +118,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_PICTURE_FIT", Some("cover"), Kind::Choice(&["cover", "contain", "inside"]), Worker, "how a picture that isn't square is fitted"),
     setting("PFP_PICTURE_QUALITY", Some("85"), Kind::Count(1, 100), Worker, "the JPEG quality of the finished picture"),
     setting("PFP_GIF_ANIMATION", Some("keep"), Kind::Choice(&["keep", "first-frame"]), Worker, "what becomes of animated GIFs"),
+    setting("PFP_PUBLIC_USER_PICTURES", Some("false"), Kind::Bool, Api, "whether GET /users/{id}/picture tells anybody a user's picture"),
     setting("PFP_PICTURE_MAX_AGE", Some("365d"), seconds(0, YEAR), Api, "how long caches may keep a picture"),
     // How much at once
     setting("PFP_UPLOAD_MEMORY", Some("128MiB"), Kind::Size(MIB, 1024 * GIB), Api, "the most bytes of uploads that are held in memory at once"),
@@ -132,6 +133,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_RATE_UPLOADS_PER_MINUTE", Some("10"), Kind::Count(0, 1_000_000), Api, "uploads a minute and user, refused ones included; 0 is no limit"),
     setting("PFP_UPLOADS_IN_FLIGHT_PER_USER", Some("3"), Kind::Count(0, 1_000_000), Api, "unfinished uploads of one user; 0 is no limit"),
     setting("PFP_USERS", Some("create"), Kind::Choice(&["create", "require"]), Api, "whether a user's first upload creates the user, or another system has to"),
+    setting("PFP_CORS_ORIGINS", None, Kind::Text, Api, "the origins whose pages may use the API, such as https://app.example, separated by commas; * is any"),
+    setting("PFP_EVENTS_LIFETIME", Some("1h"), seconds(1, DAY), Api, "how long a stream of events may last; the client asks again"),
     // Jobs
     setting("PFP_MAX_ATTEMPTS", Some("5"), Kind::Count(1, 100), Worker, "attempts at an upload that count, before it is failed"),
     setting("PFP_JOB_LEASE", Some("20s"), seconds(2, 3_600), Worker, "how long a worker may be silent before its job is taken from it; renewed every quarter"),
