@@ -16,6 +16,7 @@ mod many_users;
 mod metrics_and_logs;
 mod newest_wins;
 mod openapi_document;
+mod other_sites;
 mod picture_command;
 mod process_settings;
 mod queue_trouble;
