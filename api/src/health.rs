@@ -35,7 +35,7 @@ pub struct Health {
 }
 
 /// The process is up.
-#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, description = "The process is up.", body = Health)))]
+#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, description = "The process is up.", body = Health), crate::openapi::OperatorsPage))]
 pub async fn livez() -> impl IntoResponse {
     ([NO_STORE], Json(Health { status: "up", dependencies: BTreeMap::new() }))
 }
@@ -44,6 +44,7 @@ pub async fn livez() -> impl IntoResponse {
 #[utoipa::path(get, path = "/readyz", tag = "operators", responses(
     (status = 200, description = "Usable.", body = Health),
     (status = 503, description = "Not usable: a dependency is out, or the process is being stopped.", body = Health),
+    crate::openapi::OperatorsPage,
 ))]
 pub async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
     let (status, health) = readiness(&state.services.dependencies, state.stopping.is_cancelled());
@@ -69,6 +70,7 @@ fn readiness(dependencies: &Dependencies, stopping: bool) -> (StatusCode, Health
 /// The metrics, in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operators", responses(
     (status = 200, description = "Metrics, in the text format of Prometheus. Not on this listener when PFP_METRICS_LISTEN is set.", content_type = "text/plain", body = String),
+    crate::openapi::OperatorsPage,
 ))]
 pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -9,7 +9,7 @@
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
 //!   [`auth`], [`token`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
 //! - [`server`]: connections, their time-outs and their end; [`memory`]: what all bodies may hold; [`state`], [`config`], [`command`]: the process.
-//! - [`health`], [`problems`], [`openapi`]: what operators and developers ask.
+//! - [`health`], [`problems`], [`openapi`], [`docs`]: what operators and developers ask.
 
 pub mod auth;
 pub mod body;
@@ -17,6 +17,7 @@ pub mod changes;
 pub mod command;
 pub mod config;
 pub mod cors;
+pub mod docs;
 pub mod error;
 pub mod etag;
 pub mod health;

@@ -1,6 +1,7 @@
 //! Every address.
 
 use crate::{
+    docs::{docs, docs_file},
     error::ApiError,
     health::{livez, metrics, readyz},
     observe::{guard, observe},
@@ -35,6 +36,8 @@ pub fn public(state: AppState) -> Router {
         .route("/pictures/{key}", get(picture))
         .route("/problems/{code}", get(problem))
         .route("/openapi.json", get(document))
+        .route("/docs", get(docs))
+        .route("/docs/{file}", get(docs_file))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz));
     if state.config.public_user_pictures {

@@ -185,6 +185,7 @@ impl IntoResponses for PictureAnswers {
             Code::StoragePermissionDenied,
             Code::StorageError,
             Code::StorageUnavailable,
+            Code::Overloaded,
         ];
         let cached = |answer: ResponseBuilder| {
             answer
@@ -203,6 +204,24 @@ impl IntoResponses for PictureAnswers {
         let unchanged =
             cached(ResponseBuilder::new().description("Unchanged: If-None-Match names its ETag."));
         with(problems(&[&own[..], &ANY_TIME].concat()), [("200", picture), ("304", unchanged)])
+    }
+}
+
+/// Of a page that is always there.
+pub struct AnyPage;
+
+impl IntoResponses for AnyPage {
+    fn responses() -> Answers {
+        problems(&[&[Code::MethodNotAllowed][..], &ANY_TIME].concat())
+    }
+}
+
+/// Of what operators ask, which is answered to the very end.
+pub struct OperatorsPage;
+
+impl IntoResponses for OperatorsPage {
+    fn responses() -> Answers {
+        problems(&[Code::MethodNotAllowed, Code::UnexpectedError])
     }
 }
 

@@ -5,13 +5,14 @@ mod answers;
 mod request;
 
 pub use answers::{
-    CancelAnswers, ErasedAnswers, EventsAnswers, NoSuchPage, PictureAnswers, StatusAnswers, UploadAnswers,
-    UploadsAnswers, UserAnswers, UserPictureAnswers,
+    AnyPage, CancelAnswers, ErasedAnswers, EventsAnswers, NoSuchPage, OperatorsPage, PictureAnswers,
+    StatusAnswers, UploadAnswers, UploadsAnswers, UserAnswers, UserPictureAnswers,
 };
 pub use request::{PictureBytes, UploadForm, UploadParameters};
 
-use self::answer::RequestIdEverywhere;
+use self::answer::{ClosedAnswers, RequestIdEverywhere};
 use crate::{
+    docs,
     error::Problem,
     health,
     health::Health,
@@ -51,10 +52,12 @@ use utoipa::{
         health::livez,
         health::readyz,
         health::metrics,
-        document
+        document,
+        docs::docs,
+        docs::docs_file
     ),
     components(schemas(Upload, Uploads, User, Problem, Health)),
-    modifiers(&Token, &RequestIdEverywhere),
+    modifiers(&Token, &RequestIdEverywhere, &ClosedAnswers),
     tags(
         (name = "user", description = "What a user does, by a token."),
         (name = "pictures", description = "Finished pictures, public."),
@@ -81,7 +84,7 @@ impl Modify for Token {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "developers", responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)))]
+#[utoipa::path(get, path = "/openapi.json", tag = "developers", responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value), AnyPage))]
 pub async fn document() -> impl IntoResponse {
     ([(CACHE_CONTROL, HeaderValue::from_static("no-cache"))], Json(Document::openapi()))
 }
@@ -102,6 +105,8 @@ mod tests {
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = [
+            "/docs",
+            "/docs/{file}",
             "/livez",
             "/metrics",
             "/openapi.json",
@@ -131,6 +136,30 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_code_of_the_catalogue_is_an_example_of_an_answer_that_gives_it() {
+        let document = json();
+        let operations = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|item| item.as_object().unwrap().values());
+        let answers: Vec<_> =
+            operations.flat_map(|operation| operation["responses"].as_object().unwrap()).collect();
+        for code in FailureCode::ALL {
+            let found = answers.iter().any(|(status, answer)| {
+                let example =
+                    &answer["content"]["application/problem+json"]["examples"][code.as_str()]["value"];
+                **status == code.status().to_string() && example["code"] == code.as_str()
+            });
+            assert!(found, "{code}");
+        }
+        for name in ["Upload", "Uploads", "User", "Problem", "Health"] {
+            let schema = &document["components"]["schemas"][name];
+            assert_eq!(schema["additionalProperties"], false, "{name}");
         }
     }
 
