@@ -201,13 +201,16 @@ impl KeyCache {
     fn failed(&self, reason: &str) {
         let before = self.0.known.borrow().clone();
         let has_keys = !self.keys().is_empty();
+        let has_told_of_none = before.is_out && before.keys.is_empty();
         // A line for each change, not for each fetch.
-        if has_keys && !before.is_out {
-            tracing::warn!(
-                reason,
-                "the key set of tokens can't be fetched: the keys that are known are still used"
-            );
-        } else if !has_keys && !(before.is_out && before.keys.is_empty()) {
+        if has_keys {
+            if !before.is_out {
+                tracing::warn!(
+                    reason,
+                    "the key set of tokens can't be fetched: the keys that are known are still used"
+                );
+            }
+        } else if !has_told_of_none {
             tracing::error!(
                 reason,
                 "the key set of tokens can't be fetched, and no key is known: no token can be checked"

@@ -95,7 +95,9 @@ impl TokenVerifier {
     fn header(&self, token: &str) -> Result<Header, Failure> {
         let header = jsonwebtoken::decode_header(token).map_err(|error| match error.kind() {
             // An algorithm that the library doesn't know, such as `none`, looks the same.
-            ErrorKind::Json(_) => self.algorithm("The token's header can't be read, or its algorithm (alg)"),
+            ErrorKind::Json(_) => {
+                self.algorithm("The token's header can't be read, or its algorithm (alg) isn't known")
+            }
             kind => self.refused(kind),
         })?;
         // RFC 7515, 4.1.11: what is marked as critical has to be understood, and no extension is.
@@ -149,7 +151,7 @@ impl TokenVerifier {
             }
             ErrorKind::InvalidAudience => invalid("The token isn't for this service (aud).".to_owned()),
             ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => {
-                self.algorithm("The token's algorithm (alg), or that of the key that it names,")
+                self.algorithm("The token's algorithm (alg) isn't that of a key that it may be signed with")
             }
             _ => invalid("The token can't be read.".to_owned()),
         }
@@ -160,10 +162,9 @@ impl TokenVerifier {
         let allowed = self.keys.algorithms();
         // A key set may not be known yet.
         if allowed.is_empty() {
-            return invalid(format!("{what} isn't one that is taken."));
+            return invalid(format!("{what}."));
         }
-        let failure = invalid(format!("{what} isn't one that is taken: {}.", allowed.join(", ")));
-        failure.allowed(allowed)
+        invalid(format!("{what}; allowed are {}.", allowed.join(", "))).allowed(allowed)
     }
 }
 

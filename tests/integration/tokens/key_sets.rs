@@ -214,8 +214,11 @@ async fn an_api_that_has_no_key_yet_isnt_ready_and_says_so() {
     let server = KeyServer::start(&[&signer]).await;
     server.reply(Reply::Silence);
     let mut system = with_set(&server.url, &[("PFP_JWT_JWKS_TIMEOUT", "500ms")]).await;
+    until("it is asked", PATIENCE, async || (server.asked() >= 1).then_some(())).await;
+    let asked = Instant::now();
     until("it is asked again after the time-out", PATIENCE, async || (server.asked() >= 2).then_some(()))
         .await;
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     until_ready_is(&system, (503, "unavailable", "down")).await;
     let answer = ask(&system, 0, &format!("Bearer {}", signer.token(&claims()))).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "token_keys_unavailable"));
