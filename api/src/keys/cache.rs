@@ -112,17 +112,25 @@ impl KeyCache {
     /// # Errors
     /// None fits.
     pub async fn find(&self, header: &Header) -> Result<Vec<VerificationKey>, NoKey> {
-        match among(&self.keys(), header) {
-            Err(NoKey::UnknownId) => {}
-            found => return found,
+        // Twice: a fetch that ran already may have been answered before the key was there.
+        for _ in 0..2 {
+            match among(&self.keys(), header) {
+                Err(NoKey::UnknownId) if self.ask() => self.fetched().await,
+                found => return self.unless_out(found),
+            }
         }
-        if self.ask() {
-            let mut known = self.0.known.subscribe();
-            // In vain or not: what is known then decides.
-            let _ = timeout(self.0.lifetimes.patience, known.wait_for(|known| !known.under_way)).await;
-        }
-        match among(&self.keys(), header) {
-            // The key may have been added since: that is for the source to say, and it doesn't answer.
+        self.unless_out(among(&self.keys(), header))
+    }
+
+    /// Waits until no fetch is under way, in vain or not: what is known then decides.
+    async fn fetched(&self) {
+        let mut known = self.0.known.subscribe();
+        let _ = timeout(self.0.lifetimes.patience, known.wait_for(|known| !known.under_way)).await;
+    }
+
+    /// A key that isn't known may have been added since: that is for the source to say, if it answers.
+    fn unless_out(&self, found: Result<Vec<VerificationKey>, NoKey>) -> Result<Vec<VerificationKey>, NoKey> {
+        match found {
             Err(NoKey::UnknownId) if self.0.known.borrow().is_out => Err(NoKey::Unavailable),
             found => found,
         }

@@ -116,6 +116,26 @@ async fn a_client_that_hangs_up_stops_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_came_after_a_running_fetch_was_answered_is_asked_for_again() {
+    let cache = KeyCache::new(LIFETIMES);
+    let fetches = Arc::new(AtomicUsize::new(0));
+    tokio::spawn({
+        let (cache, fetches) = (cache.clone(), Arc::clone(&fetches));
+        let fetch = move || {
+            let id = if fetches.fetch_add(1, Ordering::Relaxed) < 2 { "a" } else { "b" };
+            let source = Source { ids: Arc::new(Mutex::new(Ok(vec![id]))), fetches: Arc::default() };
+            async move { source.fetch().await }
+        };
+        async move { cache.keep(fetch, &CancellationToken::new()).await }
+    });
+    after(2).await;
+    cache.0.known.send_modify(|known| known.under_way = true);
+    cache.0.wanted.notify_one();
+    assert_eq!(find(&cache, "b").await, Ok(1));
+    assert_eq!(fetches.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_are_fetched_again_before_they_are_old() {
     let (cache, source) = kept(Ok(vec!["a"])).await;
     source.now(Ok(vec!["b"]));
