@@ -57,7 +57,7 @@ async fn keys_of_a_set_sign_by_their_own_algorithm_and_name() {
     server.reply(Reply::Body(set.clone()));
     let mut system = with_set(&server.url, &[]).await;
     system.ready().await;
-    assert_eq!(readiness(&system).await.unwrap(), (200, "ready".to_owned(), "up".to_owned()));
+    until_ready_is(&system, (200, "ready", "up")).await;
     for signer in &signers {
         assert_eq!(told(&system, 0, &signer.token(&claims())).await, "ada", "{}", signer.alg);
         let nameless = signer.token_with(&json!({ "alg": signer.alg }), &claims());
