@@ -117,6 +117,6 @@ mod tests {
         let error = read(&[("PFP_JWT_SECRET_PREVIOUS", "hunter2")]).unwrap_err().to_string();
         assert!(error.starts_with("PFP_JWT_SECRET_PREVIOUS=[secret]"), "{error}");
         let error = read(&[("PFP_JWT_SECRET", "")]).unwrap_err().to_string();
-        assert!(error.starts_with("PFP_JWT_SECRET is required"), "{error}");
+        assert!(error.starts_with("one of PFP_JWT_SECRET, PFP_JWT_PUBLIC_KEY"), "{error}");
     }
 }

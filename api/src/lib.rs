@@ -7,7 +7,9 @@
 //! - [`upload_answer`], [`upload_status`], [`upload_events`], [`uploads`], [`user`], [`pictures`], [`user_picture`]:
 //!   what can be asked and taken back afterwards; [`shown`]: the JSON of it; [`changes`]: how waiting clients hear.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
-//!   [`auth`], [`token`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
+//!   [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
+//!   answered early.
+//! - [`token`]: the check of a token; [`keys`]: what it is checked with, and where that comes from.
 //! - [`server`]: connections, their time-outs and their end; [`memory`]: what all bodies may hold; [`state`], [`config`], [`command`]: the process.
 //! - [`health`], [`problems`], [`openapi`], [`docs`]: what operators and developers ask.
 
@@ -21,6 +23,7 @@ pub mod docs;
 pub mod error;
 pub mod etag;
 pub mod health;
+pub mod keys;
 pub mod memory;
 pub mod observe;
 pub mod openapi;
@@ -50,6 +53,7 @@ use crate::{
     config::ApiConfig,
     server::serve_metrics,
     state::{AppState, RenderMetrics},
+    token::TokenVerifier,
 };
 use pfp_shared::{metrics, server::listen, services::Services};
 use std::sync::Arc;
@@ -66,13 +70,16 @@ pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<(
     // Several libraries bring a TLS stack; this one is for those that don't choose.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let services = Services::new(&config.connections, APPLICATION)?;
+    let tokens = TokenVerifier::new(&config.tokens, &config.connections)?;
     let listener = listen("PFP_LISTEN", config.listen).await?;
     let metrics_listener = match config.metrics_listen {
         Some(address) => Some(listen("PFP_METRICS_LISTEN", address).await?),
         None => None,
     };
     let address = listener.local_addr()?;
-    let state = AppState::new(config, services.clone(), format!("http://{address}"), recorder()?);
+    let render_metrics = recorder()?;
+    let state =
+        AppState::new(config, services.clone(), tokens.clone(), format!("http://{address}"), render_metrics);
     tracing::info!(%address, public_url = state.public_url, storage = services.storage.describe(), "listening");
     // A mismatch ends the serving; the services end after the requests that use them.
     let (serving, end) = (stop.child_token(), CancellationToken::new());
@@ -93,7 +100,7 @@ pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<(
             let _ = metrics.await;
         }
     };
-    let (watched, ()) = tokio::join!(watch, serve_all);
+    let (watched, (), ()) = tokio::join!(watch, serve_all, tokens.keys().keep(&end));
     services.database.close();
     tracing::info!("ended");
     Ok(watched?)

@@ -1,6 +1,6 @@
 //! What every request works with.
 
-use crate::{auth::TokenVerifier, changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory};
+use crate::{changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory, token::TokenVerifier};
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
@@ -46,6 +46,7 @@ impl AppState {
     pub fn new(
         config: ApiConfig,
         services: Services,
+        tokens: TokenVerifier,
         public_url: String,
         render_metrics: RenderMetrics,
     ) -> Self {
@@ -54,7 +55,7 @@ impl AppState {
         Self(Arc::new(Shared {
             public_url: config.public_url.clone().unwrap_or(public_url),
             services,
-            tokens: TokenVerifier::new(&config.tokens),
+            tokens,
             upload_memory: BodyMemory::new(config.upload_memory, config.memory_wait),
             picture_memory: BodyMemory::new(config.picture_memory, config.memory_wait),
             changes: Changes::default(),

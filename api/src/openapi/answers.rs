@@ -9,7 +9,8 @@ use utoipa::{
 
 use FailureCode as Code;
 
-const TOKEN: [Code; 3] = [Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired];
+const TOKEN: [Code; 4] =
+    [Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenKeysUnavailable];
 const ANY_TIME: [Code; 2] = [Code::UnexpectedError, Code::ShuttingDown];
 
 fn with(mut answers: Answers, more: impl IntoIterator<Item = (&'static str, ResponseBuilder)>) -> Answers {

@@ -75,7 +75,7 @@ impl Modify for Token {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "HS256; the claims `sub` (the user's id, 1 to 255 characters) and `exp` are required.",
+                "Signed as the server is configured: HS256 with a secret, or RS256, ES256 or EdDSA (Ed25519) with a private key whose public one the server knows, by `kid` if it has them from a key set. The claims `sub` (the user's id, 1 to 255 characters) and `exp` are required; `nbf` is checked, and `iss` and `aud` where the server is told what they have to be. A header with `crit` is refused.",
             ))
             .build();
         let components = document.components.get_or_insert_default();
