@@ -5,6 +5,7 @@
 //! - [`upload_picture`]: the life of an upload up to its 202, step by step; [`receive`]: what the steps are made
 //!   of, from the declared length and type to the staged object.
 //! - [`upload_status`], [`user`], [`pictures`]: what can be asked afterwards; [`shown`]: the JSON of it.
+//! - [`page`]: the page for people, and the client for browsers that it uses.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
 //!   [`auth`], [`token`], [`query`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are answered early.
 //! - [`server`]: connections, their time-outs and their end; [`memory`]: what all bodies may hold; [`state`], [`config`], [`command`]: the process.
@@ -20,6 +21,7 @@ pub mod health;
 pub mod memory;
 pub mod observe;
 pub mod openapi;
+pub mod page;
 pub mod pictures;
 pub mod problems;
 pub mod query;

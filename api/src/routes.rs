@@ -5,6 +5,7 @@ use crate::{
     health::{livez, metrics, readyz},
     observe::observe,
     openapi::document,
+    page,
     pictures::picture,
     problems::problem,
     state::AppState,
@@ -28,6 +29,9 @@ pub fn public(state: AppState) -> Router {
         .route("/user/me", get(me))
         .route("/pictures/{key}", get(picture))
         .route("/problems/{code}", get(problem))
+        .route("/", get(page::page))
+        .route("/client.js", get(page::client))
+        .merge(page::files())
         .route("/openapi.json", get(document))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz));

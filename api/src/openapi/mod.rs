@@ -12,7 +12,7 @@ use crate::{
     error::Problem,
     health,
     health::Health,
-    pictures, problems,
+    page, pictures, problems,
     shown::{Upload, User},
     upload_picture, upload_status, user,
 };
@@ -39,6 +39,8 @@ use utoipa::{
         user::me,
         pictures::picture,
         problems::problem,
+        page::page,
+        page::client,
         health::livez,
         health::readyz,
         health::metrics,
@@ -93,6 +95,8 @@ mod tests {
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = [
+            "/",
+            "/client.js",
             "/livez",
             "/metrics",
             "/openapi.json",
