@@ -15,8 +15,8 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** What browsers write about every answer of 4xx and 5xx, however well it is handled. */
-const TOLD_OF_EVERY_REFUSAL = /^Failed to load resource: the server responded with a status of/;
+/** What browsers write about every answer of 4xx and 5xx and every lost connection, however well it is handled. */
+const TOLD_OF_EVERY_REFUSAL = /^Failed to load resource: (the server responded with a status of|net::ERR_)/;
 
 let browser;
 

@@ -50,9 +50,11 @@ export async function ask(user, path, init = {}) {
   return await fetch(url + path, { ...init, headers: { ...init.headers, Authorization: `Bearer ${tokenOf(user)}` } });
 }
 
-/** Holds the worker as it is, until the returned function lets it go on. */
-export function holdWorker() {
+/** Holds the worker as it is, until the returned function lets it go on or the test ends. */
+export function held(test) {
   const pids = env.UP_WORKER_PIDS.split(" ").map(Number);
   for (const pid of pids) process.kill(pid, "SIGSTOP");
-  return () => pids.forEach((pid) => process.kill(pid, "SIGCONT"));
+  const release = () => pids.forEach((pid) => process.kill(pid, "SIGCONT"));
+  test.after(release);
+  return release;
 }
