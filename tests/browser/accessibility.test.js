@@ -75,10 +75,11 @@ test("everything can be done by the keyboard alone", async (t) => {
     }
     assert.fail(`${id} can't be reached`);
   };
+  // Asked for in advance: the browser has to be told to hand the dialog over.
+  const chooser = page.waitForEvent("filechooser");
   await tabTo("file");
   const outline = await page.locator("label[for=file]").evaluate((label) => getComputedStyle(label).outlineStyle);
   assert.equal(outline, "solid", "the focus is seen");
-  const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("Enter");
   await (await chooser).setFiles(join(process.env.PFP_TEST_PICTURES, PHOTO));
   await card.part("crop").waitFor();

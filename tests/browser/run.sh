@@ -53,7 +53,8 @@ start_system() {
   local folder=$PFP_TEST_FOLDER/browser port
   mkdir -p "$folder"
   chmod 711 "$folder"
-  port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+  # Below the ports of outgoing connections: none of them takes it before the other site listens there.
+  port=$(source deploy/servers/ports.sh && pick_port && printf '%s' "$REPLY") || die "found no free port"
   PFP_CORS_ORIGINS=http://127.0.0.1:$port PFP_RATE_UPLOADS_PER_MINUTE=0 \
     deploy/up.sh --workers 1 --bin "$PFP_TEST_BIN" --dir "$folder/run" --env "$folder/up.env" >"$folder/output.txt" 2>&1 &
   SYSTEM_PID=$!

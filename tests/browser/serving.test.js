@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { after, test } from "node:test";
+import { atEnd } from "./harness/at_end.js";
 import { closeBrowser, newPage } from "./harness/browser.js";
 import { Card } from "./harness/card.js";
 import { newUser, tokenOf, url } from "./harness/system.js";
@@ -45,7 +46,7 @@ test("the page works under a path of a proxy", async (t) => {
   });
   proxy.listen(0, "127.0.0.1");
   await once(proxy, "listening");
-  t.after(() => {
+  atEnd(t, () => {
     proxy.closeAllConnections();
     proxy.close();
   });

@@ -1,6 +1,7 @@
 // Chromium, and a page that reports whatever goes wrong on it.
 
 import assert from "node:assert/strict";
+import { atEnd } from "./at_end.js";
 import { require } from "./system.js";
 
 const { chromium } = require("playwright-core");
@@ -35,7 +36,7 @@ export async function newPage(test, options = {}) {
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => window.tellViolation(`${event.violatedDirective} ${event.blockedURI}`));
   });
-  test.after(async () => {
+  atEnd(test, async () => {
     await context.close();
     assert.deepEqual(faults, [], "nothing is in the console, and the policy was kept");
   });

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { atEnd } from "./at_end.js";
 import { otherSite, packageFile } from "./system.js";
 
 const TYPES = { css: "text/css", js: "text/javascript", html: "text/html; charset=utf-8" };
@@ -23,7 +24,7 @@ export async function serveOtherSite(test, { scripts = [], body = "" } = {}) {
   });
   server.listen(Number(otherSite.port), otherSite.hostname);
   await once(server, "listening");
-  test.after(() => {
+  atEnd(test, () => {
     server.closeAllConnections();
     server.close();
   });

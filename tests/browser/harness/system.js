@@ -4,6 +4,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { atEnd } from "./at_end.js";
 
 const { env } = process;
 
@@ -55,6 +56,6 @@ export function held(test) {
   const pids = env.UP_WORKER_PIDS.split(" ").map(Number);
   for (const pid of pids) process.kill(pid, "SIGSTOP");
   const release = () => pids.forEach((pid) => process.kill(pid, "SIGCONT"));
-  test.after(release);
+  atEnd(test, release);
   return release;
 }
