@@ -120,6 +120,3 @@ export function explained(error) {
   if (!known) return { title: error.title || "That didn't work", text: error.message };
   return { title: known[0], text: known[1](error) };
 }
-
-/** The codes that this page has words of its own for. */
-export const EXPLAINED = Object.keys(FAILURES);
