@@ -1,13 +1,15 @@
 //! The OpenAPI document as a page: Swagger UI, served from this program, so that it needs no network.
 
-use crate::{error::ApiError, routes::no_such_page};
+use crate::{error::ApiError, routes::no_such_page, state::AppState};
 use axum::{
+    Router,
     extract::{Path, rejection::PathRejection},
     http::{
         HeaderValue,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
+    routing::get,
 };
 use pfp_shared::failure::FailureCode;
 use std::sync::Arc;
@@ -25,11 +27,12 @@ pub async fn docs() -> Result<Response, ApiError> {
     file("index.html", |html| html.replace("<head>", "<head>\n    <base href=\"docs/\">"))
 }
 
-/// A file of the page.
-#[utoipa::path(get, path = "/docs/{file}", tag = "developers",
-    params(("file" = String, Path, description = "A file that the page asks for.", example = "swagger-ui.css")),
-    responses((status = 200, description = "A script, a style sheet or an icon of the page.", content_type = "*/*", body = String), crate::openapi::NoSuchPage))]
-pub async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
+/// The page's own files. No interface: they change with the page.
+pub fn files() -> Router<AppState> {
+    Router::new().route("/docs/{name}", get(docs_file))
+}
+
+async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
     let Path(name) = name.map_err(|_| no_such_page())?;
     // Of the page itself there is one, with a base for the others.
     if name == "index.html" || name.ends_with(".map") {

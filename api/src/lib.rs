@@ -6,6 +6,7 @@
 //!   of, from the declared length and type to the staged object.
 //! - [`upload_answer`], [`upload_status`], [`upload_events`], [`uploads`], [`user`], [`pictures`], [`user_picture`]:
 //!   what can be asked and taken back afterwards; [`shown`]: the JSON of it; [`changes`]: how waiting clients hear.
+//! - [`page`]: the page for people, and the client for browsers that it uses.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
 //!   [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
 //!   answered early.
@@ -27,6 +28,7 @@ pub mod keys;
 pub mod memory;
 pub mod observe;
 pub mod openapi;
+pub mod page;
 pub mod pictures;
 pub mod prefer;
 pub mod problems;

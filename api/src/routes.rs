@@ -1,11 +1,12 @@
 //! Every address.
 
 use crate::{
-    docs::{docs, docs_file},
+    docs,
     error::ApiError,
     health::{livez, metrics, readyz},
     observe::{guard, observe},
     openapi::document,
+    page,
     pictures::picture,
     problems::problem,
     state::AppState,
@@ -35,9 +36,12 @@ pub fn public(state: AppState) -> Router {
         .route("/user/profile-picture", delete(delete_picture))
         .route("/pictures/{key}", get(picture))
         .route("/problems/{code}", get(problem))
+        .route("/", get(page::page))
+        .route("/client.js", get(page::client))
+        .merge(page::files())
         .route("/openapi.json", get(document))
-        .route("/docs", get(docs))
-        .route("/docs/{file}", get(docs_file))
+        .route("/docs", get(docs::docs))
+        .merge(docs::files())
         .route("/livez", get(livez))
         .route("/readyz", get(readyz));
     if state.config.public_user_pictures {

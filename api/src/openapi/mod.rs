@@ -16,7 +16,7 @@ use crate::{
     error::Problem,
     health,
     health::Health,
-    pictures, problems,
+    page, pictures, problems,
     shown::{Upload, Uploads, User},
     upload_events, upload_picture, upload_status, uploads, user, user_picture,
 };
@@ -49,12 +49,13 @@ use utoipa::{
         user_picture::user_picture,
         pictures::picture,
         problems::problem,
+        page::page,
+        page::client,
         health::livez,
         health::readyz,
         health::metrics,
         document,
-        docs::docs,
-        docs::docs_file
+        docs::docs
     ),
     components(schemas(Upload, Uploads, User, Problem, Health)),
     modifiers(&Token, &RequestIdEverywhere, &ClosedAnswers),
@@ -105,8 +106,9 @@ mod tests {
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = [
+            "/",
+            "/client.js",
             "/docs",
-            "/docs/{file}",
             "/livez",
             "/metrics",
             "/openapi.json",
