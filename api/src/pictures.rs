@@ -11,12 +11,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
     memory::ReservedMemory,
-    storage::{LARGEST_PICTURE, PictureKey, StorageError},
+    storage::{PictureKey, StorageError},
 };
+use std::future::ready;
+
+/// Bytes that are read from the store at once: all of an ordinary picture, and no more than this is held of a large
+/// one for a client that reads slowly.
+const PIECE: u64 = 128 << 10;
 
 /// A finished picture. Its key names its bytes for ever, so it may be cached for as long as one likes.
 #[utoipa::path(get, path = "/pictures/{key}", tag = "pictures",
@@ -51,13 +57,42 @@ pub async fn picture(
     Ok(response)
 }
 
-/// The picture's size and its bytes, within the budget for pictures.
+/// The picture's size and its bytes.
 async fn bytes_of(state: &AppState, key: &PictureKey) -> Result<(u64, Body), ApiError> {
-    let object = found(state.services.storage.open(key.as_str(), LARGEST_PICTURE).await)?;
-    let size = object.size();
-    let memory = state.picture_memory.reserve(size).await?;
-    let held = HeldPicture { bytes: object.read().await?, _memory: memory };
-    Ok((size, Body::from(Bytes::from_owner(held))))
+    let memory = state.picture_memory.reserve(PIECE).await?;
+    let (bytes, size) = found(state.services.storage.read_piece(key.as_str(), 0, PIECE).await)?;
+    let next = bytes.len() as u64;
+    let first = Bytes::from_owner(HeldPiece::new(bytes, memory));
+    if next >= size {
+        return Ok((size, Body::from(first)));
+    }
+    let rest = Rest { state: state.clone(), key: key.clone(), next, size };
+    let first = stream::once(ready(Ok(first)));
+    Ok((size, Body::from_stream(first.chain(stream::try_unfold(rest, Rest::read)))))
+}
+
+/// What is still to be read of a picture.
+struct Rest {
+    state: AppState,
+    key: PictureKey,
+    next: u64,
+    size: u64,
+}
+
+impl Rest {
+    /// The next piece, which is asked for when the client has taken those before it. An error cuts the answer off,
+    /// which the client tells by its length.
+    async fn read(mut self) -> Result<Option<(Bytes, Self)>, std::io::Error> {
+        if self.next >= self.size {
+            return Ok(None);
+        }
+        let memory = self.state.picture_memory.reserve(PIECE).await;
+        let memory = memory.map_err(|_| std::io::Error::other("no memory in time"))?;
+        let read = self.state.services.storage.read_piece(self.key.as_str(), self.next, PIECE).await;
+        let (bytes, _) = read.map_err(std::io::Error::other)?;
+        self.next += bytes.len() as u64;
+        Ok(Some((Bytes::from_owner(HeldPiece::new(bytes, memory)), self)))
+    }
 }
 
 fn found<T>(answer: Result<T, StorageError>) -> Result<T, ApiError> {
@@ -67,13 +102,20 @@ fn found<T>(answer: Result<T, StorageError>) -> Result<T, ApiError> {
     }
 }
 
-/// A picture on its way to a client: its memory is given back when the last of its bytes was handed over.
-struct HeldPicture {
+/// A piece on its way to a client: its memory is given back when the last of its bytes was handed over.
+struct HeldPiece {
     bytes: Bytes,
     _memory: ReservedMemory,
 }
 
-impl AsRef<[u8]> for HeldPicture {
+impl HeldPiece {
+    fn new(bytes: Bytes, mut memory: ReservedMemory) -> Self {
+        memory.shrink_to(bytes.len() as u64);
+        Self { bytes, _memory: memory }
+    }
+}
+
+impl AsRef<[u8]> for HeldPiece {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }

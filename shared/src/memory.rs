@@ -17,7 +17,7 @@ pub struct MemoryBudget {
 /// Reserved bytes, given back when dropped.
 #[derive(Debug)]
 pub struct ReservedMemory {
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     bytes: u64,
     reserved: Arc<Mutex<u64>>,
 }
@@ -57,7 +57,18 @@ impl MemoryBudget {
             }
         };
         *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
-        ReservedMemory { _permit: permit, bytes, reserved: Arc::clone(&self.reserved) }
+        ReservedMemory { permit, bytes, reserved: Arc::clone(&self.reserved) }
+    }
+}
+
+impl ReservedMemory {
+    /// Gives back what is more than this many bytes.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let kept = bytes.max(1).next_multiple_of(GRAIN).min(self.bytes);
+        let given_back = usize::try_from((self.bytes - kept) / GRAIN).unwrap_or_default();
+        drop(self.permit.split(given_back));
+        *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes - kept;
+        self.bytes = kept;
     }
 }
 
@@ -82,6 +93,19 @@ mod tests {
         let second = budget.reserve(4 << 20).now_or_never();
         assert!(second.is_some());
         assert_eq!(budget.reserved(), 4 << 20);
+    }
+
+    #[tokio::test]
+    async fn what_turns_out_to_be_too_much_is_given_back() {
+        let budget = MemoryBudget::new(10 << 10);
+        let mut first = budget.reserve(8 << 10).await;
+        first.shrink_to(1500);
+        assert_eq!(budget.reserved(), 2 << 10);
+        let second = budget.reserve(8 << 10).now_or_never();
+        assert!(second.is_some());
+        first.shrink_to(1 << 20);
+        drop((first, second));
+        assert_eq!(budget.reserved(), 0);
     }
 
     #[tokio::test]

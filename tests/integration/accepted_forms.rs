@@ -78,6 +78,18 @@ fn everything() -> Vec<Sent> {
         form("an encoded name", simple, &[part("name=\"file\"; filename*=UTF-8''Bj%C3%B6rn.jpg", &jpeg)]),
         form("a name like a path", simple, &[part("name=\"file\"; filename=\"../../etc/passwd\"", &jpeg)]),
         form("a name of another type", simple, &[part("name=\"file\"; filename=\"me.webp\"", &jpeg)]),
+        form("a name's name in capitals", simple, &[part("name=\"file\"; FILENAME=\"me.jpg\"", &jpeg)]),
+        form(
+            "a name in Latin-1",
+            simple,
+            &[[
+                &b"--b-1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"caf\xe9.jpg\"\r\n\r\n"
+                    [..],
+                &jpeg,
+                b"\r\n",
+            ]
+            .concat()],
+        ),
         form(
             "headers in small letters",
             simple,

@@ -88,6 +88,10 @@ async fn a_bad_value_a_missing_one_and_a_typo_stop_the_start_with_a_message_that
             "s3://bucket/folder",
             "PFP_STORAGE_URL=s3://bucket/folder can't be used",
         ),
+        ("pfp-worker", "PFP_QUEUE_PREFIX", "a/b", "PFP_QUEUE_PREFIX=a/b can't be used"),
+        ("pfp-api", "PFP_QUEUE_PREFIX", &"x".repeat(201), "it takes a name of 1 to 200 letters"),
+        ("pfp-worker", "PFP_PUBLIC_URL", "http://x/\"><b", "PFP_PUBLIC_URL=[secret] can't be used"),
+        ("pfp-worker", "PFP_PUBLIC_URL", "http://x/\r\nb", "PFP_PUBLIC_URL=[secret] can't be used"),
         ("pfp-worker", "PFP_CA_FILE", "/nowhere.pem", "PFP_CA_FILE=/nowhere.pem can't be read"),
     ] {
         let mut settings = with(name, value);

@@ -218,23 +218,31 @@ async fn a_client_that_never_reads_its_answers_does_not_hold_its_place_for_ever(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_read_pictures_slowly_hold_no_more_than_the_budget_for_pictures() {
-    let setup = Setup::new().workers(0).set("PFP_PICTURE_MEMORY", "8MiB").set("PFP_MEMORY_WAIT", "100ms");
+async fn clients_that_read_pictures_slowly_hold_a_piece_each_and_together_no_more_than_the_budget() {
+    let setup = Setup::new().workers(0).set("PFP_PICTURE_MEMORY", "1MiB").set("PFP_MEMORY_WAIT", "100ms");
     let system = setup.start().await;
     let key = PictureKey::parse(&format!("{:032x}.jpg", 1)).unwrap();
-    let bytes = vec![0x5a; usize::try_from(LARGEST_PICTURE).unwrap()];
+    let bytes: Vec<_> = (0..LARGEST_PICTURE).map(|at| u8::try_from(at % 251).unwrap()).collect();
     system.storage.put_picture(&key, bytes.clone()).await.unwrap();
     let (path, client) = (format!("/{key}"), system.client("ada"));
-    let reserved = async |bytes: &str| {
-        let line = format!("pfp_picture_memory_bytes{{kind=\"reserved\"}} {bytes}\n");
-        until("the memory for pictures", PATIENCE, async || {
-            system.apis[0].metrics().await.contains(&line).then_some(())
-        })
-        .await;
+    let reserved = async || {
+        let metrics = system.apis[0].metrics().await;
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("pfp_picture_memory_bytes{kind=\"reserved\"} "));
+        line.expect("the gauge").parse::<u64>().unwrap()
     };
 
-    let reads_nothing = Raw::sending(&system.apis[0].address, &head("GET", &path, &[])).await;
-    reserved("8388608").await;
+    let mut read_nothing = vec![Raw::sending(&system.apis[0].address, &head("GET", &path, &[])).await];
+    until("one has all that it may hold", PATIENCE, async || (reserved().await >= 128 << 10).then_some(()))
+        .await;
+    assert!(reserved().await <= 384 << 10, "a piece that is read, and what is being sent");
+    until("the budget is used up", PATIENCE, async || {
+        read_nothing.push(Raw::sending(&system.apis[0].address, &head("GET", &path, &[])).await);
+        sleep(Duration::from_millis(200)).await;
+        (client.get(&path).await.status == 503).then_some(())
+    })
+    .await;
     let refused = client.get(&path).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "overloaded"));
     assert_eq!(refused.header("retry-after"), "1");
@@ -244,9 +252,29 @@ async fn clients_that_read_pictures_slowly_hold_no_more_than_the_budget_for_pict
         (200, "8388608")
     );
 
-    drop(reads_nothing);
-    reserved("0").await;
+    drop(read_nothing);
+    until("the memory is given back", PATIENCE, async || (reserved().await == 0).then_some(())).await;
     assert_eq!(client.get(&path).await.bytes, bytes);
-    reserved("0").await;
+    until("nothing is held", PATIENCE, async || (reserved().await == 0).then_some(())).await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_will_send_nothing_more_still_gets_its_answer() {
+    let system = Setup::new().workers(0).start().await;
+    let file = pictures::bytes("bench-170kb.jpg");
+    for number in 0..20 {
+        let client = system.client(&format!("user-{number}"));
+        // Head, body and end arrive together.
+        let small = &file[..5_000];
+        let mut upload =
+            Raw::sending(&system.apis[0].address, &[&upload_of(&client, small.len()), small].concat()).await;
+        upload.send_no_more().await;
+        assert_eq!(upload.answer().await.status, 202);
+        let mut asked = Raw::sending(&system.apis[0].address, &head("GET", "/livez", &[])).await;
+        asked.send_no_more().await;
+        assert_eq!(asked.answer().await.status, 200);
+    }
+    assert_eq!(uploads(&system, "queued").await, 20);
     system.stop().await;
 }

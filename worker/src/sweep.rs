@@ -30,7 +30,7 @@ const LISTING_PAUSE: Duration = Duration::from_secs(60);
 /// How long another sweeper leaves a taken deletion alone.
 const DELETION_TAKEN: Duration = Duration::from_secs(60);
 
-/// Counting the backlog for the gauges takes longer the longer it is (0.1 s for a million uploads): each worker
+/// Counting the backlog for the gauges takes longer the longer it is (below 0.1 s for a million uploads): each worker
 /// spends no more than this part of its time on it.
 const COUNTING_SHARE: u32 = 200;
 

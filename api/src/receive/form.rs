@@ -140,13 +140,19 @@ async fn receive_file(
     file.finish().await
 }
 
-/// An empty name is what a browser sends where no file was chosen. A name may also come as `filename*`.
+/// An empty name is what a browser sends where no file was chosen. A name may also come as `filename*`, or in any
+/// other encoding than UTF-8, which the parser doesn't read.
 fn has_file_name(field: &Field<'_>) -> bool {
-    field.file_name().is_some_and(|name| !name.is_empty())
-        || field
-            .headers()
-            .get(CONTENT_DISPOSITION)
-            .is_some_and(|value| String::from_utf8_lossy(value.as_bytes()).contains("filename*="))
+    if let Some(name) = field.file_name() {
+        return !name.is_empty();
+    }
+    let disposition =
+        field.headers().get(CONTENT_DISPOSITION).map(|value| value.as_bytes().to_ascii_lowercase());
+    let disposition = String::from_utf8_lossy(disposition.as_deref().unwrap_or_default()).into_owned();
+    let named = disposition.split(';').filter_map(|parameter| parameter.trim().split_once('='));
+    named
+        .filter(|(name, _)| matches!(name.trim(), "filename" | "filename*"))
+        .any(|(_, value)| !value.trim().trim_matches('"').is_empty())
 }
 
 async fn receive_crop(mut field: Field<'_>, rules: &FileRules) -> Result<Crop, ApiError> {

@@ -86,7 +86,7 @@ pub const SETTINGS: &[Setting] = &[
     // What we stand on
     setting("PFP_DATABASE_URL", None, Kind::Url(&["postgres", "postgresql"]), Both, "the Postgres database; TLS by sslmode=require"),
     setting("PFP_AMQP_URL", None, Kind::Url(&["amqp", "amqps"]), Both, "the RabbitMQ broker and its virtual host; heartbeat=10 is used unless it says otherwise"),
-    setting("PFP_QUEUE_PREFIX", Some("pfp"), Kind::Text, Both, "starts the names of our exchanges and queues, so that several systems can share a virtual host"),
+    setting("PFP_QUEUE_PREFIX", Some("pfp"), Kind::Name(200), Both, "starts the names of our exchanges and queues, so that several systems can share a virtual host"),
     setting("PFP_STORAGE_URL", None, Kind::Url(&["s3", "file"]), Both, "where the objects are: s3://bucket or file:///folder"),
     setting("PFP_S3_ENDPOINT", None, Kind::Url(&["http", "https"]), Both, "the S3 server; none is AWS's own for the region"),
     setting("PFP_S3_REGION", Some("us-east-1"), Kind::Text, Both, "the S3 region"),
@@ -116,7 +116,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_MAX_PIXELS", Some("64MP"), Kind::Pixels(1, 1_000_000_000), Worker, "the most pixels of a picture, width times height"),
     setting("PFP_MAX_SIDE", Some("16384"), Kind::Count(1, 65_535), Worker, "the longest side of a picture, in pixels"),
     setting("PFP_MAX_FRAMES", Some("200"), Kind::Count(1, 10_000), Worker, "the most frames of an animation"),
-    setting("PFP_MAX_ANIMATION_PIXELS", Some("40MP"), Kind::Pixels(1, 1_000_000_000), Worker, "the most pixels of an animation: frames times canvas"),
+    setting("PFP_MAX_ANIMATION_PIXELS", Some("40MP"), Kind::Pixels(1, 1_000_000_000), Worker, "the most pixels of an animation: for each frame those of its canvas, or its own if they are more"),
     setting("PFP_MAX_SCANS", Some("100"), Kind::Count(1, 10_000), Worker, "the most scans of a JPEG"),
     setting("PFP_DECODE_TIMEOUT", Some("10s"), milliseconds(1, 600_000), Worker, "the most processor time that a picture may take"),
     // The picture

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum Kind {
     /// Any text that isn't empty.
     Text,
+    /// 1 to so many letters, digits, full stops, underscores and hyphens.
+    Name(usize),
     /// A URL with one of these schemes.
     Url(&'static [&'static str]),
     /// `ADDRESS:PORT`.
@@ -51,8 +53,15 @@ impl Kind {
     pub fn check(self, value: &str) -> Result<(), String> {
         let fits = match self {
             Self::Text => !value.is_empty(),
+            Self::Name(longest) => {
+                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+                (1..=longest).contains(&value.len()) && value.bytes().all(is_plain)
+            }
             Self::Url(schemes) => {
+                // A parser would drop or escape these, and the value is used as it stands.
+                let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
                 value.contains("://")
+                    && value.bytes().all(is_plain)
                     && url::Url::parse(value).is_ok_and(|url| schemes.contains(&url.scheme()))
             }
             Self::Address => value.parse::<std::net::SocketAddr>().is_ok(),
@@ -90,6 +99,7 @@ impl Kind {
     pub fn describe(self) -> String {
         match self {
             Self::Text => "text".to_owned(),
+            Self::Name(longest) => format!("a name of 1 to {longest} letters, digits and `. _ -`"),
             Self::Url(schemes) => format!("a URL starting with {}", joined(schemes, "://", " or ")),
             Self::Address => "an address and port such as 127.0.0.1:8000".to_owned(),
             Self::Bool => "true or false".to_owned(),

@@ -217,8 +217,16 @@ fn bad_value(setting: &Setting, value: &str, expected: String) -> ConfigError {
 fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let shown = path.display().to_string();
     let unreadable = |reason: String| ConfigError::EnvFile { path: shown.clone(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    // A secret that was changed by the way would only show as one that is wrong.
+    if let Some(line) = text.lines().position(has_variable) {
+        let line = line + 1;
+        return Err(unreadable(format!(
+            "its line {line} has a `$` that isn't between single quotes: nothing is substituted"
+        )));
+    }
     let mut values = BTreeMap::new();
-    for item in dotenvy::from_path_iter(path).map_err(|error| unreadable(error.to_string()))? {
+    for item in dotenvy::from_read_iter(text.as_bytes()) {
         let (name, value) = item.map_err(|error| match error {
             // The error's own words quote the line, which may hold a secret.
             dotenvy::Error::LineParse(_, at) => {
@@ -232,6 +240,29 @@ fn read_env_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
         values.insert(name, value);
     }
     Ok(values)
+}
+
+/// Whether a line of an env file has a `$` that would name a variable.
+fn has_variable(line: &str) -> bool {
+    let (mut quote, mut escaped, mut before) = (None, false, ' ');
+    if line.trim_start().starts_with('#') {
+        return false;
+    }
+    for character in line.chars() {
+        match (quote, character) {
+            _ if escaped => escaped = false,
+            (Some('\''), '\'') => quote = None,
+            (Some('\''), _) => {}
+            (_, '\\') => escaped = true,
+            (_, '$') => return true,
+            (None, '#') if before.is_whitespace() => return false,
+            (None, '\'' | '"') => quote = Some(character),
+            (Some('"'), '"') => quote = None,
+            _ => {}
+        }
+        before = character;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -250,14 +281,21 @@ mod tests {
     }
 
     #[test]
-    fn single_quotes_of_an_env_file_keep_what_would_name_a_variable() {
+    fn a_dollar_of_an_env_file_is_kept_between_single_quotes_and_refused_elsewhere() {
         let path = std::env::temp_dir().join(format!("pfp-{}.env", uuid::Uuid::new_v4()));
-        let lines = "PFP_S3_SECRET_KEY='a$b # c'\nPFP_S3_ACCESS_KEY=a$nosuchvariable\n";
-        std::fs::write(&path, lines).unwrap();
-        let values = read_env_file(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        let read = |lines: &str| {
+            std::fs::write(&path, lines).unwrap();
+            let values = read_env_file(&path);
+            std::fs::remove_file(&path).unwrap();
+            values
+        };
+        let values = read("# costs $1\nPFP_S3_SECRET_KEY='a$b # c'\nPFP_S3_ACCESS_KEY=a\\$b # $c\n").unwrap();
         assert_eq!(values["PFP_S3_SECRET_KEY"], "a$b # c");
-        assert_eq!(values["PFP_S3_ACCESS_KEY"], "a");
+        assert_eq!(values["PFP_S3_ACCESS_KEY"], "a$b");
+        for line in ["a$b", "\"a$b\"", "${a}", "'a'$b"] {
+            let error = read(&format!("\nPFP_S3_SECRET_KEY={line}\n")).unwrap_err().to_string();
+            assert!(error.contains("line 2") && !error.contains("a$b"), "{error}");
+        }
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub(super) async fn serve_connection(
         .timer(TokioTimer::new())
         // The phases of a connection have their own time-outs, see `quiet`.
         .header_read_timeout(None)
+        // A client that says that it will send nothing more still wants its answer.
+        .half_close(true)
         .max_buf_size(BUFFER)
         .serve_connection(io, service);
     let mut connection = pin!(connection);

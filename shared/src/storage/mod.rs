@@ -22,8 +22,8 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use object_store::{
-    Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, GetResult, ObjectStore, ObjectStoreExt,
-    PutOptions, PutPayload, RetryConfig,
+    Attribute, Attributes, BackoffConfig, Certificate, ClientOptions, GetOptions, ObjectStore,
+    ObjectStoreExt, PutOptions, PutPayload, RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
     local::LocalFileSystem,
     path::Path,
@@ -33,8 +33,8 @@ use std::{sync::Arc, time::Duration};
 /// Bytes of one part of a multipart upload: the least that S3 takes.
 pub const PART_SIZE: u64 = 5 << 20;
 
-/// Bytes of the largest finished picture: a worker makes none that is larger, and the API holds one for a moment
-/// for each client that reads it. Ordinary ones have a few to some hundred kilobytes.
+/// Bytes of the largest finished picture: a worker makes none that is larger. Ordinary ones have a few to some hundred
+/// kilobytes.
 pub const LARGEST_PICTURE: u64 = 8 << 20;
 
 /// Where objects are put, got and deleted.
@@ -136,7 +136,12 @@ impl Storage {
     /// # Errors
     /// There is none, it is larger, or the store failed or didn't answer in time.
     pub async fn get(&self, key: &str, limit: u64) -> Result<Bytes, StorageError> {
-        self.open(key, limit).await?.read().await
+        let object = in_time(self.limit, self.store.get(&object_path(key))).await?;
+        let actual = object.meta.size;
+        if actual > limit {
+            return Err(StorageError::TooLarge { actual, limit });
+        }
+        in_time(self.limit, object.bytes()).await
     }
 
     /// The size of an object in bytes.
@@ -147,17 +152,20 @@ impl Storage {
         Ok(in_time(self.limit, self.store.head(&object_path(key))).await?.size)
     }
 
-    /// Opens an object of at most `limit` bytes.
+    /// Reads a piece of an object: so many bytes from a place on, or what there is of them. Returns the size of the
+    /// whole object with it.
     ///
     /// # Errors
-    /// There is none, it is larger, or the store failed or didn't answer in time.
-    pub async fn open(&self, key: &str, limit: u64) -> Result<OpenObject, StorageError> {
-        let object = in_time(self.limit, self.store.get(&object_path(key))).await?;
-        let actual = object.meta.size;
-        if actual > limit {
-            return Err(StorageError::TooLarge { actual, limit });
-        }
-        Ok(OpenObject { object, limit: self.limit })
+    /// There is no such object or nothing of it at this place, or the store failed or didn't answer in time.
+    pub async fn read_piece(&self, key: &str, from: u64, bytes: u64) -> Result<(Bytes, u64), StorageError> {
+        let options = GetOptions { range: Some((from..from + bytes).into()), ..GetOptions::default() };
+        let path = object_path(key);
+        let work = async {
+            let piece = self.store.get_opts(&path, options).await?;
+            let size = piece.meta.size;
+            Ok((piece.bytes().await?, size))
+        };
+        in_time(self.limit, work).await
     }
 
     /// The keys of all objects under a prefix that come after `after`, in the store's order.
@@ -189,29 +197,6 @@ impl Storage {
             }
             StorageLocation::Folder(path) => format!("folder {}", path.display()),
         }
-    }
-}
-
-/// An object that was opened: its bytes are still to be read.
-#[derive(Debug)]
-pub struct OpenObject {
-    object: GetResult,
-    limit: Duration,
-}
-
-impl OpenObject {
-    /// Its size in bytes.
-    #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.object.meta.size
-    }
-
-    /// Reads all of it.
-    ///
-    /// # Errors
-    /// The store failed or didn't answer in time.
-    pub async fn read(self) -> Result<Bytes, StorageError> {
-        in_time(self.limit, self.object.bytes()).await
     }
 }
 

@@ -104,9 +104,12 @@ fn gif(bytes: &[u8], options: &PictureOptions) -> Result<Inspected, Failure> {
     check_size(width, height, limits)?;
     // A frame's own size counts too: it has to be decoded even where it is outside of the canvas.
     header.frames.iter().try_for_each(|frame| check_size(frame.width, frame.height, limits))?;
-    let pixels = u64::from(frames) * u64::from(width) * u64::from(height);
+    // Whichever is larger: a frame is decoded where it lies outside of the canvas, and the canvas is made anew.
+    let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
+    let pixels =
+        header.frames.iter().map(|frame| area(frame.width, frame.height).max(area(width, height))).sum();
     if options.gif_animation == GifAnimation::Keep && frames > 1 && pixels > limits.max_animation_pixels {
-        return Err(refusal::too_many_animation_pixels(frames, width, height, limits.max_animation_pixels));
+        return Err(refusal::too_many_animation_pixels(frames, pixels, limits.max_animation_pixels));
     }
     Ok(Inspected {
         format: PictureFormat::Gif,

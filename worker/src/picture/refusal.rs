@@ -69,11 +69,9 @@ pub(super) fn too_many_frames(frames: u32, limit: u32) -> Failure {
         .allowed(format!("up to {limit} frames"))
 }
 
-pub(super) fn too_many_animation_pixels(frames: u32, width: u32, height: u32, limit: u64) -> Failure {
-    let pixels = u64::from(frames) * u64::from(width) * u64::from(height);
+pub(super) fn too_many_animation_pixels(frames: u32, pixels: u64, limit: u64) -> Failure {
     let detail = format!(
-        "The animation has {frames} frames of {width} x {height} pixels, {pixels} pixels in all; {limit} are \
-         allowed at most."
+        "The animation has {frames} frames with {pixels} pixels in all; {limit} are allowed at most."
     );
     Failure::new(FailureCode::PictureTooManyFrames, detail)
         .limit(limit)

@@ -47,6 +47,14 @@ fn each_limit_is_enforced_and_names_its_numbers() {
 }
 
 #[test]
+fn pixels_outside_of_an_animation_s_canvas_count_since_they_are_decoded() {
+    let outside = gif(10, 10, &[patch(0, 0, 200, 100, 0, DisposalMethod::Keep); 5]);
+    let failure = refused(&outside, Limits { max_animation_pixels: 99_999, ..Limits::default() });
+    assert_eq!(failure.code.as_str(), "picture_too_many_frames");
+    assert_eq!((failure.limit, failure.actual), (Some(json!(99_999)), Some(json!(100_000))));
+}
+
+#[test]
 fn the_limits_of_an_animation_do_not_count_for_its_first_frame() {
     let animation = gif(100, 50, &[patch(0, 0, 100, 50, 0, DisposalMethod::Keep); 5]);
     let limits = Limits { max_frames: 4, max_animation_pixels: 5000, ..Limits::default() };
