@@ -24,7 +24,11 @@ async fn main() -> pfp_tests::Result<()> {
     let (before, _) = system.apis[0].memory();
     let waiters = uploads.into_iter().enumerate().map(|(number, (client, location))| {
         tokio::spawn(async move {
-            let told = if number % 2 == 0 { poll(&client, &location).await } else { follow(&client, &location).await };
+            let told = if number % 2 == 0 {
+                poll(&client, &location).await
+            } else {
+                follow(&client, &location).await
+            };
             delay(&told)
         })
     });
@@ -38,16 +42,19 @@ async fn main() -> pfp_tests::Result<()> {
     system.start_worker();
     let mut delays = join_all(waiters).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     delays.sort_by(f64::total_cmp);
-    let at = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize] * 1e3;
+    let at = |percent: usize| delays[(delays.len() - 1) * percent / 100] * 1e3;
     let mut out = std::io::stdout();
-    writeln!(out, "| waiting | median ms | 99 % ms | longest ms | API MB | more MB than idle | database connections |")?;
+    writeln!(
+        out,
+        "| waiting | median ms | 99 % ms | longest ms | API MB | more MB than idle | database connections |"
+    )?;
     writeln!(out, "| --- | --- | --- | --- | --- | --- | --- |")?;
     writeln!(
         out,
         "| {WAITERS} | {:.0} | {:.0} | {:.0} | {} | {} | {of_database} |",
-        at(0.5),
-        at(0.99),
-        at(1.0),
+        at(50),
+        at(99),
+        at(100),
         waiting / 1_000_000,
         waiting.saturating_sub(before) / 1_000_000
     )?;
@@ -57,7 +64,9 @@ async fn main() -> pfp_tests::Result<()> {
 
 fn small_picture() -> pfp_tests::Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 128]));
+    let picture = image::RgbImage::from_fn(64, 64, |x, y| {
+        image::Rgb([(x * 4).to_le_bytes()[0], (y * 4).to_le_bytes()[0], 128])
+    });
     picture.write_to(&mut bytes, image::ImageFormat::Png)?;
     Ok(bytes.into_inner())
 }
