@@ -45,20 +45,22 @@ impl CorsOrigins {
         }
     }
 
-    /// The layer that lets them in. Without any, there is nothing to add to an answer.
-    pub fn layer(&self) -> CorsLayer {
-        let layer = CorsLayer::new();
-        let layer = match self {
-            Self::None => return layer,
-            Self::Any => layer.allow_origin(AllowOrigin::any()),
-            Self::These(origins) => layer.allow_origin(AllowOrigin::list(origins.clone())),
+    /// The layer that lets them in; none where nobody is.
+    #[must_use]
+    pub fn layer(&self) -> Option<CorsLayer> {
+        let origins = match self {
+            Self::None => return None,
+            Self::Any => AllowOrigin::any(),
+            Self::These(origins) => AllowOrigin::list(origins.clone()),
         };
-        layer
+        let layer = CorsLayer::new()
+            .allow_origin(origins)
             .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
             // Uploaders add headers of their own (X-Requested-With, Cache-Control): no header does any harm.
             .allow_headers(AllowHeaders::mirror_request())
             .expose_headers(exposed())
-            .max_age(REMEMBERED)
+            .max_age(REMEMBERED);
+        Some(layer)
     }
 }
 

@@ -24,6 +24,7 @@ use axum::{
     routing::{delete, get, post},
 };
 use pfp_shared::failure::{Failure, FailureCode};
+use tower::util::option_layer;
 
 /// What clients are served.
 pub fn public(state: AppState) -> Router {
@@ -67,7 +68,7 @@ fn observed(router: Router<AppState>, state: AppState) -> Router {
         .fallback(|| async { no_such_page() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), guard))
-        .layer(state.config.cors_origins.layer())
+        .layer(option_layer(state.config.cors_origins.layer()))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .with_state(state)
 }
