@@ -1,8 +1,8 @@
 """The README's commands do what it says, and its tables are those of the code.
 
-A fenced block of `sh` or `python` is run if `<!-- run -->` stands before it: all of them by one shell, from the top, beside a
-running system. A block of another kind that follows it is what it prints. Every other command has to be one that
-another test or CI runs.
+A fenced block of `sh` or `python` is run if `<!-- run -->` stands before it: all of them by one shell, from the top,
+beside a running system. A block of another kind that follows it is what it prints. Every other command has to be one
+that another test or CI runs.
 """
 
 import os

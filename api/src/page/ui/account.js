@@ -44,6 +44,7 @@ export async function showUploads() {
     return await showHistory(client, user?.profile_picture_url ?? null, then.cancel);
   } catch (error) {
     // What became of an upload, and the button to try it again, matter more than the list.
+    if (!(error instanceof PfpError)) throw error;
     if (error.status === 401 || part("notice").hidden) showError(error);
     return [];
   }
