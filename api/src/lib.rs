@@ -71,7 +71,10 @@ const APPLICATION: &str = "pfp-api";
 pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<()> {
     // Several libraries bring a TLS stack; this one is for those that don't choose.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let services = Services::new(&config.connections, APPLICATION)?;
+    let mut connections = config.connections.clone();
+    // One of them hears of changes, outside the pool.
+    connections.database_connections = connections.database_connections.saturating_sub(1).max(1);
+    let services = Services::new(&connections, APPLICATION)?;
     let tokens = TokenVerifier::new(&config.tokens, &config.connections)?;
     let listener = listen("PFP_LISTEN", config.listen).await?;
     let metrics_listener = match config.metrics_listen {
