@@ -18,6 +18,7 @@ usage: tests/run.sh [GROUP...]
   unit         what needs no server
   integration  every behaviour, with real PostgreSQL, RabbitMQ and MinIO
   faults       servers and workers killed, stopped and restarted
+  browser      the page and the client in Chromium, and upload widgets of others
   up           deploy/up.sh: first start, restart, Ctrl-C, kill -9, a second copy
   corpus       everything over the folder of real pictures in PFP_TEST_CORPUS (../shared/corpus by default)
 
@@ -26,7 +27,7 @@ Without a group: all of them; corpus where its folder is there, and always in CI
 HELP
 }
 
-ALL=(format lint docs deny unit integration faults up corpus)
+ALL=(format lint docs deny unit integration faults browser up corpus)
 
 main() {
   local wanted=("$@") group failed=()

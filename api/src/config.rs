@@ -1,6 +1,6 @@
 //! What the API is configured with: see `--help`, or [`pfp_shared::config::SETTINGS`], for every setting.
 
-use crate::token::TokenConfig;
+use crate::{cors::CorsOrigins, token::TokenConfig};
 use pfp_shared::{
     config::{ConfigError, Connections, Settings},
     queries::UploadLimits,
@@ -35,6 +35,12 @@ pub struct ApiConfig {
     pub min_upload_rate: u64,
     /// How many connections, and how long each may be silent, within a body too.
     pub connection_limits: ConnectionLimits,
+    /// How long a stream of events may last.
+    pub events_lifetime: Duration,
+    /// The origins whose pages may read answers.
+    pub cors_origins: CorsOrigins,
+    /// Whether anybody may be told a user's picture.
+    pub public_user_pictures: bool,
     /// How long caches may keep a picture.
     pub picture_max_age: Duration,
 }
@@ -66,6 +72,9 @@ impl ApiConfig {
                 settings.count("PFP_MAX_CONNECTIONS"),
                 settings,
             ),
+            events_lifetime: settings.duration("PFP_EVENTS_LIFETIME"),
+            cors_origins: CorsOrigins::from_settings(settings)?,
+            public_user_pictures: settings.is_on("PFP_PUBLIC_USER_PICTURES"),
             picture_max_age: settings.duration("PFP_PICTURE_MAX_AGE"),
         })
     }
@@ -105,6 +114,6 @@ mod tests {
         let error = read(&[("PFP_JWT_SECRET_PREVIOUS", "hunter2")]).unwrap_err().to_string();
         assert!(error.starts_with("PFP_JWT_SECRET_PREVIOUS=[secret]"), "{error}");
         let error = read(&[("PFP_JWT_SECRET", "")]).unwrap_err().to_string();
-        assert!(error.starts_with("PFP_JWT_SECRET is required"), "{error}");
+        assert!(error.starts_with("one of PFP_JWT_SECRET, PFP_JWT_PUBLIC_KEY"), "{error}");
     }
 }

@@ -87,8 +87,7 @@ impl ApiError {
     /// The whole answer.
     #[must_use]
     pub fn answer(&self, request_id: &str) -> Response {
-        let mut problem = Problem::new(&self.failure);
-        problem.request_id = Some(request_id.to_owned());
+        let problem = Problem::new(&self.failure).of_request(request_id);
         let mut response = (self.status(), Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -181,6 +180,13 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The same, of a request with this id.
+    #[must_use]
+    pub fn of_request(mut self, request_id: &str) -> Self {
+        self.request_id = Some(request_id.to_owned());
+        self
+    }
+
     /// The document of a failure.
     #[must_use]
     pub fn new(failure: &Failure) -> Self {

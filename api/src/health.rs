@@ -1,6 +1,9 @@
 //! What operators ask: is the process up, can it be used, what are its numbers.
 
-use crate::state::AppState;
+use crate::{
+    keys::{SourceState, TOKEN_KEYS},
+    state::AppState,
+};
 use axum::{
     Json,
     extract::State,
@@ -24,8 +27,8 @@ const NO_STORE: (HeaderName, HeaderValue) = (CACHE_CONTROL, HeaderValue::from_st
 /// How the process is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `up`; of readiness: `ready`, `degraded` (the broker is out: uploads are taken and wait), `unavailable`
-    /// or `stopping`.
+    /// `up`; of readiness: `ready`, `degraded` (the broker is out: uploads are taken and wait; or the key set of
+    /// tokens is: the keys that are known are used), `unavailable` or `stopping`.
     #[schema(example = "ready")]
     status: &'static str,
     /// Each dependency: `up` or `down`. Why one is down is in the log.
@@ -35,7 +38,7 @@ pub struct Health {
 }
 
 /// The process is up.
-#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, description = "The process is up.", body = Health)))]
+#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, description = "The process is up.", body = Health), crate::openapi::OperatorsPage))]
 pub async fn livez() -> impl IntoResponse {
     ([NO_STORE], Json(Health { status: "up", dependencies: BTreeMap::new() }))
 }
@@ -44,36 +47,49 @@ pub async fn livez() -> impl IntoResponse {
 #[utoipa::path(get, path = "/readyz", tag = "operators", responses(
     (status = 200, description = "Usable.", body = Health),
     (status = 503, description = "Not usable: a dependency is out, or the process is being stopped.", body = Health),
+    crate::openapi::OperatorsPage,
 ))]
 pub async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
-    let (status, health) = readiness(&state.services.dependencies, state.stopping.is_cancelled());
+    let stopping = state.stopping.is_cancelled();
+    let (status, health) =
+        readiness(&state.services.dependencies, state.tokens.keys().source_state(), stopping);
     (status, [NO_STORE], Json(health))
 }
 
-fn readiness(dependencies: &Dependencies, stopping: bool) -> (StatusCode, Health) {
+/// `key_set` is the source of the keys that tokens are checked with, where it may be out.
+fn readiness(
+    dependencies: &Dependencies,
+    key_set: Option<SourceState>,
+    stopping: bool,
+) -> (StatusCode, Health) {
     let is_up = |dependency: Dependency| dependencies.trouble(dependency).is_none();
-    let words = Dependency::ALL
-        .map(|dependency| (dependency.as_str(), if is_up(dependency) { "up" } else { "down" }));
+    let word = |is_up: bool| if is_up { "up" } else { "down" };
+    let mut words =
+        BTreeMap::from(Dependency::ALL.map(|dependency| (dependency.as_str(), word(is_up(dependency)))));
+    words.extend(key_set.map(|source| (TOKEN_KEYS, word(source.is_up))));
+    let has_keys = key_set.is_none_or(|source| source.has_keys);
     let (code, status) = if stopping {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping")
-    } else if !NEEDED.into_iter().all(is_up) {
+    } else if !NEEDED.into_iter().all(is_up) || !has_keys {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-    } else if Dependency::ALL.into_iter().all(is_up) {
+    } else if words.values().all(|word| *word == "up") {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::OK, "degraded")
     };
-    (code, Health { status, dependencies: BTreeMap::from(words) })
+    (code, Health { status, dependencies: words })
 }
 
 /// The metrics, in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operators", responses(
     (status = 200, description = "Metrics, in the text format of Prometheus. Not on this listener when PFP_METRICS_LISTEN is set.", content_type = "text/plain", body = String),
+    crate::openapi::OperatorsPage,
 ))]
 pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     state.upload_memory.show("pfp_upload_memory_bytes");
     state.picture_memory.show("pfp_picture_memory_bytes");
+    state.tokens.keys().show();
     ([(CONTENT_TYPE, text), NO_STORE], (state.render_metrics)())
 }
 
@@ -85,7 +101,7 @@ mod tests {
     fn readiness_names_what_is_out_and_is_red_only_without_database_or_storage() {
         let dependencies = Dependencies::default();
         let told = |stopping| {
-            let (code, health) = readiness(&dependencies, stopping);
+            let (code, health) = readiness(&dependencies, None, stopping);
             (code.as_u16(), health.status, health.dependencies["broker"])
         };
         assert_eq!(told(false), (503, "unavailable", "down"));
@@ -97,5 +113,22 @@ mod tests {
         assert_eq!(told(true), (503, "stopping", "up"));
         dependencies.health(Dependency::Storage).down("refused");
         assert_eq!(told(false), (503, "unavailable", "up"));
+    }
+
+    #[test]
+    fn readiness_is_red_without_any_key_and_degraded_while_old_ones_are_used() {
+        let dependencies = Dependencies::default();
+        for dependency in Dependency::ALL {
+            dependencies.health(dependency).up();
+        }
+        for (is_up, has_keys, expected) in [
+            (false, false, (503, "unavailable", "down")),
+            (false, true, (200, "degraded", "down")),
+            (true, true, (200, "ready", "up")),
+        ] {
+            let (code, health) = readiness(&dependencies, Some(SourceState { is_up, has_keys }), false);
+            assert_eq!((code.as_u16(), health.status, health.dependencies["token_keys"]), expected);
+        }
+        assert!(!readiness(&dependencies, None, false).1.dependencies.contains_key("token_keys"));
     }
 }

@@ -12,7 +12,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{
         HeaderMap, HeaderValue, Method,
-        header::{CONNECTION, EXPECT, X_CONTENT_TYPE_OPTIONS},
+        header::{CONNECTION, CONTENT_LENGTH, EXPECT, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -50,16 +50,26 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
     let mut shared = None;
     let request = request.map(|body| shared.insert(SharedBody::new(body)).handle());
 
-    let refused = state.stopping.is_cancelled() && !answering.is_for_operators();
-    let handled = async { if refused { going_down().into_response() } else { next.run(request).await } };
-    let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span.clone()).await;
-    let response = handled.unwrap_or_else(|panic| ApiError::panicked(text_of(&*panic)).into_response());
+    let response = next.run(request).instrument(span.clone()).await;
     if let Some(body) = shared {
         let largest = state.config.connections.max_file_size + FORM_OVERHEAD;
         body.drain(DrainLimits::new(largest, state.config.connection_limits.idle), waits_to_be_asked);
     }
     let response = span.in_scope(|| answering.finish(response, &request_id));
     with_common_headers(response, &request_id, state.stopping.is_cancelled())
+}
+
+/// The layer right around the handlers: none is begun when the process is being stopped, and none takes it down.
+pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if state.stopping.is_cancelled() && !OPERATORS_ROUTES.contains(&route_of(&request)) {
+        return going_down().into_response();
+    }
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    handled.unwrap_or_else(|panic| ApiError::panicked(text_of(&*panic)).into_response())
+}
+
+fn route_of(request: &Request) -> &str {
+    request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str)
 }
 
 fn trace_of(headers: &HeaderMap) -> TraceParent {
@@ -107,10 +117,9 @@ struct Answering {
 
 impl Answering {
     fn to(request: &Request) -> Self {
-        let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
         Self {
             method: known(request.method()),
-            route: route.into(),
+            route: route_of(request).into(),
             started: Instant::now(),
             answered: false,
             span: Span::none(),
@@ -125,7 +134,10 @@ impl Answering {
     fn finish(&mut self, response: Response, request_id: &RequestId) -> Response {
         self.answered = true;
         let error = response.extensions().get::<Arc<ApiError>>().cloned();
-        let response = error.as_ref().map_or_else(|| response, |error| error.answer(request_id.as_str()));
+        let response = match &error {
+            Some(error) => with_headers_of(&response, error.answer(request_id.as_str())),
+            None => response,
+        };
         let status = response.status().as_u16();
         let elapsed = self.started.elapsed();
         if let Some(cause) = error.as_ref().and_then(|error| error.cause()) {
@@ -147,6 +159,16 @@ impl Answering {
         }
         response
     }
+}
+
+/// The error's document with what layers have added to its place-holder.
+fn with_headers_of(placeholder: &Response, mut answer: Response) -> Response {
+    for (name, value) in placeholder.headers() {
+        if !answer.headers().contains_key(name) && name != CONTENT_LENGTH {
+            answer.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    answer
 }
 
 /// Methods that nobody has heard of would make a metric's series without bound.

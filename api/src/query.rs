@@ -35,6 +35,41 @@ pub fn number(query: Option<&str>, name: &str, range: RangeInclusive<u64>) -> Re
     }
 }
 
+/// Where a page begins, if the query says so: the `next_cursor` of the page before.
+///
+/// # Errors
+/// `query_invalid` when it is anything else.
+pub fn cursor(query: Option<&str>) -> Result<Option<i64>, Failure> {
+    let Some(text) = value(query, "cursor")? else { return Ok(None) };
+    let is_one = (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse().ok().filter(|_| is_one) {
+        Some(generation) => Ok(Some(generation)),
+        None => {
+            let detail =
+                "The query parameter cursor has to be the next_cursor of an earlier page.".to_owned();
+            Err(invalid(detail).actual(shortened(&text)))
+        }
+    }
+}
+
+/// One of these words, if the query has the parameter.
+///
+/// # Errors
+/// `query_invalid` when it is anything else.
+pub fn choice<'a>(
+    query: Option<&'a str>,
+    name: &str,
+    words: &[&str],
+) -> Result<Option<Cow<'a, str>>, Failure> {
+    let Some(text) = value(query, name)? else { return Ok(None) };
+    if words.contains(&&*text) {
+        return Ok(Some(text));
+    }
+    let (actual, allowed) = (shortened(&text), words.join(" or "));
+    let detail = format!("The query parameter {name} is `{actual}`; it takes {allowed}.");
+    Err(invalid(detail).actual(actual).allowed(words.to_vec()))
+}
+
 fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
 }
@@ -61,6 +96,15 @@ mod tests {
         {
             let failure = number(Some(query), "wait", 0..=30).unwrap_err();
             assert_eq!(failure.code, FailureCode::QueryInvalid, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_what_an_earlier_page_gave() {
+        assert_eq!(cursor(Some("limit=1")).unwrap(), None);
+        assert_eq!(cursor(Some("cursor=42")).unwrap(), Some(42));
+        for query in ["cursor=", "cursor=-1", "cursor=a", "cursor=1e3", "cursor=9999999999999999999"] {
+            assert_eq!(cursor(Some(query)).unwrap_err().code, FailureCode::QueryInvalid, "{query}");
         }
     }
 

@@ -1,36 +1,53 @@
 //! Every address.
 
 use crate::{
+    docs,
     error::ApiError,
     health::{livez, metrics, readyz},
-    observe::observe,
+    observe::{guard, observe},
     openapi::document,
+    page,
     pictures::picture,
     problems::problem,
     state::AppState,
+    upload_events::upload_events,
     upload_picture::upload_picture,
     upload_status::upload_status,
-    user::me,
+    uploads::{cancel_upload, uploads},
+    user::{delete_picture, erase, me},
+    user_picture::user_picture,
 };
 use axum::{
     Router,
     http::{Method, Uri},
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use pfp_shared::failure::{Failure, FailureCode};
+use tower::util::option_layer;
 
 /// What clients are served.
 pub fn public(state: AppState) -> Router {
     let mut router = Router::new()
         .route("/user/upload-profile-picture", post(upload_picture))
-        .route("/user/uploads/{id}", get(upload_status))
-        .route("/user/me", get(me))
+        .route("/user/uploads", get(uploads))
+        .route("/user/uploads/{id}", get(upload_status).delete(cancel_upload))
+        .route("/user/uploads/{id}/events", get(upload_events))
+        .route("/user/me", get(me).delete(erase))
+        .route("/user/profile-picture", delete(delete_picture))
         .route("/pictures/{key}", get(picture))
         .route("/problems/{code}", get(problem))
+        .route("/", get(page::page))
+        .route("/client.js", get(page::client))
+        .merge(page::files())
         .route("/openapi.json", get(document))
+        .route("/docs", get(docs::docs))
+        .merge(docs::files())
         .route("/livez", get(livez))
         .route("/readyz", get(readyz));
+    if state.config.public_user_pictures {
+        router = router.route("/users/{id}/picture", get(user_picture));
+    }
     if state.config.metrics_listen.is_none() {
         router = router.route("/metrics", get(metrics));
     }
@@ -50,6 +67,8 @@ fn observed(router: Router<AppState>, state: AppState) -> Router {
     router
         .fallback(|| async { no_such_page() })
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), guard))
+        .layer(option_layer(state.config.cors_origins.layer()))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .with_state(state)
 }

@@ -49,6 +49,17 @@ pub struct Upload {
     failure: Option<Problem>,
 }
 
+/// A page of a user's uploads.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Uploads {
+    /// The uploads, newest first.
+    #[schema(max_items = 100)]
+    pub(crate) uploads: Vec<Upload>,
+    /// What the next page is asked for with; null on the last one.
+    #[schema(required, example = json!(null))]
+    pub(crate) next_cursor: Option<String>,
+}
+
 /// Where an upload is.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]

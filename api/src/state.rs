@@ -1,6 +1,6 @@
 //! What every request works with.
 
-use crate::{auth::TokenVerifier, config::ApiConfig, error::ApiError, memory::BodyMemory};
+use crate::{changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory, token::TokenVerifier};
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
@@ -30,6 +30,8 @@ pub struct Shared {
     pub upload_memory: BodyMemory,
     /// The budget of bytes for pictures that are sent.
     pub picture_memory: BodyMemory,
+    /// Who waits for which upload.
+    pub changes: Changes,
     /// Everything that has to end before the process may: requests, and uploads whose client has gone.
     pub work: TaskTracker,
     /// Cancelled when the process is being stopped: new requests are refused.
@@ -44,6 +46,7 @@ impl AppState {
     pub fn new(
         config: ApiConfig,
         services: Services,
+        tokens: TokenVerifier,
         public_url: String,
         render_metrics: RenderMetrics,
     ) -> Self {
@@ -52,9 +55,10 @@ impl AppState {
         Self(Arc::new(Shared {
             public_url: config.public_url.clone().unwrap_or(public_url),
             services,
-            tokens: TokenVerifier::new(&config.tokens),
+            tokens,
             upload_memory: BodyMemory::new(config.upload_memory, config.memory_wait),
             picture_memory: BodyMemory::new(config.picture_memory, config.memory_wait),
+            changes: Changes::default(),
             work: TaskTracker::new(),
             stopping: CancellationToken::new(),
             render_metrics,

@@ -5,23 +5,19 @@ use crate::{
     error::ApiError,
     observe::text_of,
     openapi::{PictureBytes, UploadAnswers, UploadForm, UploadParameters},
+    prefer,
     receive::{
         Declared, Destination, FileRules, Pace, PacedBody, Received, Reservation, Reserved, Staging, gone,
         receive,
     },
-    shown::{Upload, upload_location},
     state::AppState,
-    upload_status::headers_of,
+    upload_answer::{Taken, answer},
 };
 use axum::{
-    Extension, Json,
+    Extension,
     body::Body,
     extract::{Request, State},
-    http::{
-        HeaderName, HeaderValue, StatusCode,
-        header::{LOCATION, RETRY_AFTER},
-    },
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use http_body::Body as _;
 use pfp_shared::{
@@ -51,12 +47,6 @@ struct Incoming {
     body: Body,
 }
 
-/// What a request came to.
-struct Taken {
-    row: UploadRow,
-    replayed: bool,
-}
-
 /// Takes an upload.
 #[utoipa::path(post, path = "/user/upload-profile-picture", tag = "user", security(("token" = [])),
     params(UploadParameters),
@@ -70,8 +60,10 @@ pub async fn upload_picture(
     Extension(trace): Extension<TraceParent>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let wait = prefer::wait(request.headers());
     let incoming =
         user.and_then(|user| admit(state.clone(), user, trace, request)).inspect_err(count_refusal)?;
+    let user = incoming.user.clone();
     // A task of its own: when the client hangs up this handler is dropped, and an upload whose bytes have all
     // come is accepted all the same. One that breaks off is told so by its body.
     let taking = async { take(incoming).await.inspect_err(count_refusal) };
@@ -80,23 +72,11 @@ pub async fn upload_picture(
         Ok(panic) => Err(ApiError::panicked(text_of(&*panic))),
         Err(error) => Err(ApiError::internal(FailureCode::UnexpectedError, error.to_string())),
     })?;
-    Ok(answer(&taken, &state.public_url))
+    answer(&state, user, taken, wait).await
 }
 
 fn count_refusal(error: &ApiError) {
     metrics::counter!("pfp_uploads_refused_total", "code" => error.failure.code.as_str()).increment(1);
-}
-
-fn answer(taken: &Taken, public_url: &str) -> Response {
-    let mut response = (StatusCode::ACCEPTED, Json(Upload::new(&taken.row, public_url))).into_response();
-    let headers = response.headers_mut();
-    headers.extend(headers_of(&taken.row));
-    headers.insert(LOCATION, upload_location(&taken.row));
-    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    if taken.replayed {
-        headers.insert(HeaderName::from_static("idempotency-replayed"), HeaderValue::from_static("true"));
-    }
-    response
 }
 
 /// Step 1: what can be refused before anything is read or recorded.

@@ -23,13 +23,10 @@ use pfp_shared::{
     upload::UploadId,
 };
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until};
 
 /// The longest that a client may wait, in seconds.
 pub const LONGEST_WAIT: u64 = 30;
-
-/// How often the row is read again for a client that waits.
-const READ_AGAIN: Duration = Duration::from_millis(250);
 
 /// The status of one of my uploads.
 #[utoipa::path(get, path = "/user/uploads/{id}", tag = "user", security(("token" = [])),
@@ -47,17 +44,22 @@ pub async fn upload_status(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let wait = query::number(query.as_deref(), "wait", 0..=LONGEST_WAIT)?.unwrap_or(0);
-    let id = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(not_found)?;
+    let id = id_of(id)?;
     state.require(&[Dependency::Database])?;
     let row = wait_until_final(&state, &user.id, id, Duration::from_secs(wait)).await?;
     let row = row.ok_or_else(not_found)?;
-    let mut response = if etag::matches(&headers, &upload_tag(&row)) {
+    Ok(shown(&state, &row, &headers))
+}
+
+/// The answer with an upload; 304 if the client has it already.
+pub(crate) fn shown(state: &AppState, row: &UploadRow, request: &HeaderMap) -> Response {
+    let mut response = if etag::matches(request, &upload_tag(row)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(Upload::new(&row, &state.public_url)).into_response()
+        Json(Upload::new(row, &state.public_url)).into_response()
     };
-    response.headers_mut().extend(headers_of(&row));
-    Ok(response)
+    response.headers_mut().extend(headers_of(row));
+    response
 }
 
 /// What every answer with an upload carries.
@@ -73,26 +75,37 @@ pub(crate) fn headers_of(row: &UploadRow) -> HeaderMap {
     headers
 }
 
-/// The row, as soon as it is final; or as it is when the time is up or the process is being stopped.
-async fn wait_until_final(
+/// The row, as soon as it is final; or as it was last seen when the time is up or the process is being stopped.
+pub(crate) async fn wait_until_final(
     state: &AppState,
     user_id: &str,
     id: UploadId,
     wait: Duration,
 ) -> Result<Option<UploadRow>, ApiError> {
     let deadline = Instant::now() + wait;
-    loop {
-        let row = queries::upload_of_user(&state.services.database, user_id, id).await?;
-        let is_waited_for = row.as_ref().is_some_and(|row| !row.state.is_final());
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !is_waited_for || left.is_zero() || state.stopping.is_cancelled() {
-            return Ok(row);
+    // Before the row is read: what changes in between is not missed.
+    let mut changes = (!wait.is_zero()).then(|| state.changes.subscribe(id));
+    let row = queries::upload_of_user(&state.services.database, user_id, id).await?;
+    let (Some(mut row), Some(changes)) = (row.clone(), &mut changes) else { return Ok(row) };
+    while !row.state.is_final() {
+        tokio::select! {
+            newer = changes.newer_than(row.revision) => match newer {
+                Some(newer) => row = UploadRow::clone(&newer),
+                // Erased, with its user.
+                None => return Ok(None),
+            },
+            () = sleep_until(deadline) => break,
+            () = state.stopping.cancelled() => break,
         }
-        // Ends early only when the process is being stopped; the row is read once more all the same.
-        let _ = timeout(left.min(READ_AGAIN), state.stopping.cancelled()).await;
     }
+    Ok(Some(row))
 }
 
-fn not_found() -> ApiError {
+/// The id in the address; what isn't one names no upload.
+pub(crate) fn id_of(path: Result<Path<String>, PathRejection>) -> Result<UploadId, ApiError> {
+    path.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(not_found)
+}
+
+pub(crate) fn not_found() -> ApiError {
     Failure::new(FailureCode::UploadNotFound, "There is no upload of yours with this id.").into()
 }

@@ -1,26 +1,60 @@
-//! The user as shown to themselves.
+//! The user as shown to themselves, and what they take back.
 
 use crate::{auth::AuthenticatedUser, error::ApiError, shown::User, state::AppState};
 use axum::{
     Json,
     extract::State,
-    http::{HeaderValue, header::CACHE_CONTROL},
+    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
 };
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
-    queries,
+    queries::{self, UserRow},
 };
 
 /// Me.
 #[utoipa::path(get, path = "/user/me", tag = "user", security(("token" = [])), responses(crate::openapi::UserAnswers))]
 pub async fn me(State(state): State<AppState>, user: AuthenticatedUser) -> Result<Response, ApiError> {
     state.require(&[Dependency::Database])?;
+    shown(&state, user).await
+}
+
+/// Deletes my picture. No upload that was accepted before can bring one back.
+#[utoipa::path(delete, path = "/user/profile-picture", tag = "user", security(("token" = [])), responses(crate::openapi::UserAnswers))]
+pub async fn delete_picture(
+    State(state): State<AppState>,
+    user: AuthenticatedUser,
+) -> Result<Response, ApiError> {
+    state.require(&[Dependency::Database])?;
+    let deleted = queries::delete_picture(&state.services.database, &user.id).await?;
+    if let Some(upload_id) = deleted.as_ref().and_then(|deleted| deleted.upload) {
+        tracing::info!(%upload_id, "the picture was deleted");
+        state.services.tell_changed(upload_id).await;
+    }
+    answer(&state, user, deleted.map(|deleted| deleted.user).as_ref())
+}
+
+/// Erases everything that is held of me: uploads, pictures, the user.
+#[utoipa::path(delete, path = "/user/me", tag = "user", security(("token" = [])), responses(crate::openapi::ErasedAnswers))]
+pub async fn erase(State(state): State<AppState>, user: AuthenticatedUser) -> Result<StatusCode, ApiError> {
+    state.require(&[Dependency::Database])?;
+    let keep_user = !state.config.limits.create_users;
+    queries::erase_user(&state.services.database, &user.id, keep_user).await?;
+    tracing::info!("a user was erased");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The user as they are now.
+pub(crate) async fn shown(state: &AppState, user: AuthenticatedUser) -> Result<Response, ApiError> {
     let row = queries::user(&state.services.database, &user.id).await?;
+    answer(state, user, row.as_ref())
+}
+
+fn answer(state: &AppState, user: AuthenticatedUser, row: Option<&UserRow>) -> Result<Response, ApiError> {
     if row.is_none() && !state.config.limits.create_users {
         return Err(Failure::new(FailureCode::UserNotFound, "The token's user isn't known here.").into());
     }
-    let shown = User::new(user.id, row.as_ref(), &state.public_url);
+    let shown = User::new(user.id, row, &state.public_url);
     Ok(([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(shown)).into_response())
 }

@@ -16,7 +16,11 @@ pfp is up.
   metrics   $url/metrics$(worker_metrics)
   folder    $RUN (logs in logs/, programs in bin/)
 
-Upload the sample photo (the token is of the user demo, for 30 days):
+Change a picture in the browser (the token is of the user demo, for 30 days):
+
+  $url/${TOKEN:+#token=$TOKEN}
+
+Upload the sample photo:
 
   curl -i -H "Authorization: Bearer $TOKEN" -F $REPLY $url/user/upload-profile-picture
 

@@ -89,6 +89,7 @@ catalogue! {
     AttemptsExhausted      "attempts_exhausted"         500 "The upload could not be worked on" "All attempts at this upload failed through no fault that we could lay on the picture. Its bytes are kept, so that it can be worked on again."
     StorageUnavailable     "storage_unavailable"        503 "The storage is not available"      "The object store doesn't answer. Nothing was kept; try again after the time in Retry-After."
     DatabaseUnavailable    "database_unavailable"       503 "The database is not available"     "The database doesn't answer. Try again after the time in Retry-After."
+    TokenKeysUnavailable   "token_keys_unavailable"     503 "Tokens can't be checked"           "The keys that tokens are checked with can't be had. The token may well be good; try again after the time in Retry-After."
     Overloaded             "overloaded"                 503 "Too busy"                          "As many bodies as memory allows are on their way. Try again after the time in Retry-After."
     ShuttingDown           "shutting_down"              503 "Going down"                        "This server is being stopped. Try again; another one will answer."
 }

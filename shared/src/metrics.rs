@@ -54,6 +54,11 @@ fn describe() {
         Unit::Bytes,
         "Memory for pictures that are sent: the budget and what is reserved of it."
     );
+    describe_counter!(
+        "pfp_token_key_fetches_total",
+        "Fetches of the key set that tokens are checked with, by outcome."
+    );
+    describe_gauge!("pfp_token_keys_age_seconds", Unit::Seconds, "Since the key set was last fetched.");
     describe_counter!("pfp_jobs_total", "Jobs, by what became of them.");
     describe_counter!("pfp_job_rejections_total", "Rejected pictures, by code.");
     describe_histogram!("pfp_job_stage_duration_seconds", Unit::Seconds, "Time in each stage of a job.");

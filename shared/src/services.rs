@@ -7,6 +7,7 @@ use crate::{
     queries,
     queue::{BrokerConfigError, BrokerUri, Publisher, Topology},
     storage::{Installation, OwnershipConflict, Storage, StorageConfigError, StorageError},
+    upload::UploadId,
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,13 @@ impl Services {
             publisher,
             dependencies: Dependencies::default(),
         })
+    }
+
+    /// Tells clients that wait for an upload that it has changed. If that fails they hear of it some seconds later.
+    pub async fn tell_changed(&self, id: UploadId) {
+        if let Err(error) = queries::notify_changed(&self.database, id).await {
+            tracing::debug!(%error, "nobody could be told of a change");
+        }
     }
 
     /// Checks schema and bucket as soon as they can be reached, and watches all three until told to stop. A

@@ -6,7 +6,7 @@
 //! client does, [`raw`] one that sends what it likes, [`wait`] how a test waits.
 //!
 //! [`breakage`] takes servers down, [`chaos_store`] is an object store that misbehaves, [`wire`] a network that
-//! freezes; [`load`] uploads meanwhile.
+//! freezes; [`load`] uploads meanwhile. [`signing`] makes keys and tokens, [`key_server`] serves a key set, or doesn't.
 
 #![allow(clippy::panic, reason = "a harness fails its test by a panic that says what is wrong")]
 
@@ -15,11 +15,14 @@ pub mod bucket;
 pub mod chaos_store;
 pub mod client;
 pub mod database;
+pub mod events;
+pub mod key_server;
 pub mod load;
 pub mod pictures;
 pub mod process;
 pub mod raw;
 pub mod servers;
+pub mod signing;
 pub mod system;
 pub mod tls_proxy;
 pub mod wait;

@@ -59,7 +59,7 @@ fn references(part: &Value) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_has_every_route_that_is_served_and_no_other() {
-    let system = Setup::new().workers(0).start().await;
+    let system = Setup::new().workers(0).set("PFP_PUBLIC_USER_PICTURES", "true").start().await;
     let document = system.client("ada").get("/openapi.json").await.json();
     let (documented, routed) = (documented(&document), routed());
     assert!(routed.len() >= 9, "the router's source is understood: {routed:?}");
@@ -72,14 +72,18 @@ async fn the_document_has_every_route_that_is_served_and_no_other() {
         let documented = &answers[answer.status.as_str()];
         assert!(documented.is_object(), "{method} {path} answers {}, which isn't documented", answer.status);
         let content_type = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
-        assert!(documented["content"][&content_type].is_object(), "{method} {path}: {content_type}");
+        let is_empty = content_type.is_empty() && documented["content"].is_null();
+        assert!(
+            is_empty || documented["content"][&content_type].is_object(),
+            "{method} {path}: {content_type}"
+        );
     }
     system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_is_whole_and_says_who_needs_a_token() {
-    let system = Setup::new().workers(0).start().await;
+    let system = Setup::new().workers(0).set("PFP_PUBLIC_USER_PICTURES", "true").start().await;
     let document = system.client("ada").get("/openapi.json").await.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     assert!(references(&document).len() > 10);

@@ -75,11 +75,11 @@ python_tool() {
   PATH=$root/bin:$PATH
 }
 
-# python_program FOLDER PACKAGE: gone again if it fails.
+# python_program FOLDER PACKAGE...: gone again if it fails.
 python_program() {
   python_that_makes_environments
-  say "installing $2 into $1"
-  python3 -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2" && return
+  say "installing ${*:2} into $1"
+  python3 -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}" && return
   rm -rf "$1"
   return 1
 }

@@ -47,6 +47,8 @@ group_faults() {
   cargo test --locked -p pfp-tests --test faults -- --test-threads=1
 }
 
+group_browser() { run_folder && binaries && tests/browser/run.sh; }
+
 group_up() { run_folder && binaries && tests/up/run.sh; }
 
 group_corpus() {

@@ -1,8 +1,8 @@
 """The README's commands do what it says, and its tables are those of the code.
 
-A fenced block of `sh` is run if `<!-- run -->` stands before it: all of them by one shell, from the top, beside a
-running system. A block of another kind that follows it is what it prints. Every other command has to be one that
-another test or CI runs.
+A fenced block of `sh` or `python` is run if `<!-- run -->` stands before it: all of them by one shell, from the top,
+beside a running system. A block of another kind that follows it is what it prints. Every other command has to be one
+that another test or CI runs.
 """
 
 import os
@@ -26,6 +26,7 @@ DIFFERENT = [
     (r"[^\s'\"=@]*run/sample\.jpg", "SAMPLE"),
     # The upload before may still be worked on.
     (r"\d+ objects listed, \d+ named", "N objects listed, N named"),
+    (r'"next_cursor":"\d+"', "CURSOR"),
     (r"\d+\.\d+ ms, \d+ bytes", "COST"),
     (r"(content-length: |\"size_bytes\":)\d+", r"\1N"),
 ]
@@ -49,6 +50,11 @@ def blocks() -> list[Block]:
         found.append(Block(match[1] or "", match[2], match[3], not between.strip()))
         end = match.end()
     return found
+
+
+def command_of(block: Block) -> str:
+    """A block as a command of the shell."""
+    return f"python3 - <<'END_OF_PYTHON'\n{block.text}END_OF_PYTHON" if block.language == "python" else block.text
 
 
 def same_everywhere(text: str) -> str:
@@ -144,12 +150,13 @@ class Commands(unittest.TestCase):
         self.assertGreater(len(parts), 4)
         # What each prints ends with this line.
         end = "--- end of a block"
-        script = "".join(f"{block.text}\nprintf '\\n%s\\n' '{end}'\n" for block in parts)
+        script = "".join(f"{command_of(block)}\nprintf '\\n%s\\n' '{end}'\n" for block in parts)
+        path = f"{os.environ['PFP_TEST_PYTHON']}/bin:{os.environ['PATH']}"
         shell = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             check=False,
             cwd=place,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "TMPDIR": str(self.system.temporary)},
+            env={"PATH": path, "HOME": os.environ.get("HOME", "/"), "TMPDIR": str(self.system.temporary)},
             capture_output=True,
             text=True,
             timeout=120,
@@ -159,7 +166,7 @@ class Commands(unittest.TestCase):
         every = blocks()
         for part, output in zip(parts, printed, strict=False):
             after = every[every.index(part) + 1]
-            if after.follows_directly and after.language != "sh":
+            if after.follows_directly and after.language not in ("sh", "python"):
                 self.assertEqual(same_everywhere(output), same_everywhere(after.text), f"\n{part.text}")
 
 

@@ -45,13 +45,16 @@ pub async fn process_picture(
     let _in_progress = worker.count_in_progress();
     let lease =
         LeaseKeeper::start(worker.services.database.clone(), job.clone(), worker.config.lease, claimed_at);
-    let result = if job.run_alone {
-        drop(beside_others);
-        let _alone = worker.together.write().await;
-        make_and_promote(worker, &job, &lease).await
-    } else {
-        make_and_promote(worker, &job, &lease).await
+    let work = async {
+        if job.run_alone {
+            drop(beside_others);
+            let _alone = worker.together.write().await;
+            make_and_promote(worker, &job, &lease).await
+        } else {
+            make_and_promote(worker, &job, &lease).await
+        }
     };
+    let ((), result) = tokio::join!(worker.services.tell_changed(id), work);
     drop(lease);
     Ok(Some(settle(worker, &job, result).await))
 }

@@ -55,8 +55,8 @@ impl Outcome {
 /// attempt when its lease is lost, and an outage must not cost attempts.
 pub async fn settle(worker: &Worker, job: &ClaimedJob, result: Result<Promotion, JobError>) -> Outcome {
     let outcome = match &result {
-        Ok(Promotion::Succeeded(listed)) => after_commit(worker, listed, Outcome::Succeeded).await,
-        Ok(Promotion::Superseded(listed)) => after_commit(worker, listed, Outcome::Superseded).await,
+        Ok(Promotion::Succeeded(listed)) => after_commit(worker, job, listed, Outcome::Succeeded).await,
+        Ok(Promotion::Superseded(listed)) => after_commit(worker, job, listed, Outcome::Superseded).await,
         Ok(Promotion::Lost) => claim_is_gone(worker, job).await,
         Err(JobError::Reject(failure)) => reject(worker, job, failure).await,
         Err(error) => give_up(worker, job, error).await,
@@ -106,7 +106,7 @@ fn tell(job: &ClaimedJob, result: &Result<Promotion, JobError>, outcome: Outcome
 
 async fn reject(worker: &Worker, job: &ClaimedJob, failure: &Failure) -> Outcome {
     match until_answered(worker, || queries::reject(&worker.services.database, job, failure)).await {
-        Some(Some(listed)) => after_commit(worker, &listed, Outcome::Rejected).await,
+        Some(Some(listed)) => after_commit(worker, job, &listed, Outcome::Rejected).await,
         Some(None) => claim_is_gone(worker, job).await,
         None => Outcome::Stale,
     }
@@ -126,6 +126,9 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
     let released =
         until_answered(worker, || queries::release(&worker.services.database, job, release, &exhausted))
             .await;
+    if matches!(released, Some(Some(_))) {
+        worker.services.tell_changed(job.id).await;
+    }
     match released {
         Some(Some(true)) => Outcome::Failed,
         Some(Some(false)) => {
@@ -187,10 +190,12 @@ async fn claim_is_gone(worker: &Worker, job: &ClaimedJob) -> Outcome {
     Outcome::Stale
 }
 
-/// Deletes what a transaction has listed. What can't be deleted now is left to the sweeper.
-async fn after_commit(worker: &Worker, listed: &[Deletion], outcome: Outcome) -> Outcome {
+/// Tells waiting clients, and deletes what a transaction has listed. What can't be deleted now is left to the sweeper.
+async fn after_commit(worker: &Worker, job: &ClaimedJob, listed: &[Deletion], outcome: Outcome) -> Outcome {
     let started = Instant::now();
-    match delete_listed(&worker.services, listed).await {
+    let (services, id) = (&worker.services, job.id);
+    let ((), deleted) = tokio::join!(services.tell_changed(id), delete_listed(services, listed));
+    match deleted {
         Ok(failed) => {
             if let Some((key, error)) = failed.first() {
                 tracing::warn!(count = failed.len(), key, %error, "objects are left to a sweep");

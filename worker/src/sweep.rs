@@ -144,6 +144,7 @@ async fn requeue(worker: &Worker) -> Result<bool, DatabaseError> {
             } else {
                 tracing::warn!(%upload_id, attempts, "a job was taken from a worker that fell silent");
             }
+            worker.services.tell_changed(claim.id).await;
         }
         Ok(lost.len() as u64)
     })

@@ -1,13 +1,16 @@
 //! What answers in the document are made of.
 
-use pfp_shared::failure::FailureCode;
+use crate::error::Problem;
+use pfp_shared::failure::{Failure, FailureCode};
 use std::collections::BTreeMap;
 use utoipa::{
     Modify,
     openapi::{
-        self, Content, Header, HeaderBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Type,
+        self, Content, ContentBuilder, Header, HeaderBuilder, Object, Ref, RefOr, Response, ResponseBuilder,
+        Schema, Type,
+        example::{Example, ExampleBuilder},
         path::{Operation, PathItem},
-        schema::ObjectBuilder,
+        schema::{AdditionalProperties, ObjectBuilder},
     },
 };
 
@@ -51,17 +54,68 @@ pub(super) fn problems(codes: &[FailureCode]) -> Answers {
 fn problem(status: u16, codes: &[FailureCode]) -> Response {
     let lines = codes.iter().map(|code| format!("- `{code}`: {}", code.explanation()));
     let description = lines.collect::<Vec<_>>().join("\n");
-    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    let examples = codes.iter().map(|code| (code.as_str(), example(*code)));
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter(examples)
+        .build();
     let mut answer =
         ResponseBuilder::new().description(description).content("application/problem+json", content);
     if status == 401 {
         answer =
             answer.header("WWW-Authenticate", text("`Bearer`, with `error` for a token that was refused."));
     }
+    if status == 405 {
+        answer = answer.header("Allow", text("The methods that the address takes."));
+    }
     if matches!(status, 429 | 503) || codes.contains(&FailureCode::IdempotencyKeyInUse) {
         answer = answer.header("Retry-After", retry_after("always there"));
     }
     answer.build()
+}
+
+fn example(code: FailureCode) -> Example {
+    let problem = Problem::new(&failure(code)).of_request("b1a7c3c2-9b1e-4f0c-8a55-0d6f6f0c2a11");
+    ExampleBuilder::new().summary(code.title()).value(serde_json::to_value(problem).ok()).build()
+}
+
+/// A failure as it may come, with facts where the code has any.
+fn failure(code: FailureCode) -> Failure {
+    let failure = Failure::new(code, code.explanation().replace('`', ""));
+    match code {
+        FailureCode::FileTooLarge => {
+            let detail = "The file has 7340032 bytes; at most 5242880 are taken.";
+            Failure::new(code, detail).limit(5_242_880).actual(7_340_032)
+        }
+        FailureCode::InvalidFormat => {
+            let types = ["image/jpeg", "image/png", "image/gif"];
+            let detail = format!("The file's content is webp; allowed are {}.", types.join(", "));
+            Failure::new(code, detail).allowed(types.to_vec()).detected("webp")
+        }
+        FailureCode::PictureTooManyPixels => failure.limit(64_000_000).actual(108_000_000),
+        FailureCode::PictureSideTooLong => failure.limit(16_384).actual(20_000),
+        FailureCode::PictureTooManyFrames => failure.limit(200).actual(512),
+        FailureCode::RateLimited => failure.limit(10),
+        FailureCode::TooManyUploadsInFlight => failure.limit(3).actual(3),
+        FailureCode::AttemptsExhausted => failure.limit(5),
+        FailureCode::UploadNotCancellable => failure.actual("processing").allowed(vec!["queued"]),
+        FailureCode::QueryInvalid => failure.limit(30).actual("31").allowed("0 to 30"),
+        _ => failure,
+    }
+}
+
+/// Objects in answers have the members that they name, and no others.
+pub(super) struct ClosedAnswers;
+
+impl Modify for ClosedAnswers {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        for name in ["Upload", "Uploads", "User", "Problem", "Health"] {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
 }
 
 /// Adds the header that every answer carries.

@@ -4,17 +4,21 @@ mod answer;
 mod answers;
 mod request;
 
-pub use answers::{NoSuchPage, PictureAnswers, StatusAnswers, UploadAnswers, UserAnswers};
+pub use answers::{
+    AnyPage, CancelAnswers, ErasedAnswers, EventsAnswers, NoSuchPage, OperatorsPage, PictureAnswers,
+    StatusAnswers, UploadAnswers, UploadsAnswers, UserAnswers, UserPictureAnswers,
+};
 pub use request::{PictureBytes, UploadForm, UploadParameters};
 
-use self::answer::RequestIdEverywhere;
+use self::answer::{ClosedAnswers, RequestIdEverywhere};
 use crate::{
+    docs,
     error::Problem,
     health,
     health::Health,
-    pictures, problems,
-    shown::{Upload, User},
-    upload_picture, upload_status, user,
+    page, pictures, problems,
+    shown::{Upload, Uploads, User},
+    upload_events, upload_picture, upload_status, uploads, user, user_picture,
 };
 use axum::{
     Json,
@@ -36,16 +40,25 @@ use utoipa::{
     paths(
         upload_picture::upload_picture,
         upload_status::upload_status,
+        upload_events::upload_events,
+        uploads::uploads,
+        uploads::cancel_upload,
         user::me,
+        user::delete_picture,
+        user::erase,
+        user_picture::user_picture,
         pictures::picture,
         problems::problem,
+        page::page,
+        page::client,
         health::livez,
         health::readyz,
         health::metrics,
-        document
+        document,
+        docs::docs
     ),
-    components(schemas(Upload, User, Problem, Health)),
-    modifiers(&Token, &RequestIdEverywhere),
+    components(schemas(Upload, Uploads, User, Problem, Health)),
+    modifiers(&Token, &RequestIdEverywhere, &ClosedAnswers),
     tags(
         (name = "user", description = "What a user does, by a token."),
         (name = "pictures", description = "Finished pictures, public."),
@@ -63,7 +76,7 @@ impl Modify for Token {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "HS256; the claims `sub` (the user's id, 1 to 255 characters) and `exp` are required.",
+                "Signed as the server is configured: HS256 with a secret, or RS256, ES256 or EdDSA (Ed25519) with a private key whose public one the server knows, by `kid` if it has them from a key set. The claims `sub` (the user's id, 1 to 255 characters) and `exp` are required; `nbf` is checked, and `iss` and `aud` where the server is told what they have to be. A header with `crit` is refused.",
             ))
             .build();
         let components = document.components.get_or_insert_default();
@@ -72,7 +85,7 @@ impl Modify for Token {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "developers", responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value)))]
+#[utoipa::path(get, path = "/openapi.json", tag = "developers", responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value), AnyPage))]
 pub async fn document() -> impl IntoResponse {
     ([(CACHE_CONTROL, HeaderValue::from_static("no-cache"))], Json(Document::openapi()))
 }
@@ -93,6 +106,9 @@ mod tests {
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
         let mut expected = [
+            "/",
+            "/client.js",
+            "/docs",
             "/livez",
             "/metrics",
             "/openapi.json",
@@ -100,8 +116,12 @@ mod tests {
             "/problems/{code}",
             "/readyz",
             "/user/me",
+            "/user/profile-picture",
             "/user/upload-profile-picture",
+            "/user/uploads",
             "/user/uploads/{id}",
+            "/user/uploads/{id}/events",
+            "/users/{id}/picture",
         ];
         expected.sort_unstable();
         assert_eq!(paths, expected);
@@ -122,9 +142,33 @@ mod tests {
     }
 
     #[test]
+    fn every_code_of_the_catalogue_is_an_example_of_an_answer_that_gives_it() {
+        let document = json();
+        let operations = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|item| item.as_object().unwrap().values());
+        let answers: Vec<_> =
+            operations.flat_map(|operation| operation["responses"].as_object().unwrap()).collect();
+        for code in FailureCode::ALL {
+            let found = answers.iter().any(|(status, answer)| {
+                let example =
+                    &answer["content"]["application/problem+json"]["examples"][code.as_str()]["value"];
+                **status == code.status().to_string() && example["code"] == code.as_str()
+            });
+            assert!(found, "{code}");
+        }
+        for name in ["Upload", "Uploads", "User", "Problem", "Health"] {
+            let schema = &document["components"]["schemas"][name];
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+        }
+    }
+
+    #[test]
     fn an_upload_names_every_code_that_can_refuse_it() {
         let text = json()["paths"]["/user/upload-profile-picture"]["post"]["responses"].to_string();
-        let by_others = ["picture_", "upload_not", "upload_cancelled", "not_found", "attempts_exhausted"];
+        let by_others = ["picture_not_found", "upload_not", "not_found"];
         for code in FailureCode::ALL {
             let name = code.as_str();
             if !by_others.iter().any(|other| name.starts_with(other)) {

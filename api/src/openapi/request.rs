@@ -62,6 +62,11 @@ impl IntoParams for UploadParameters {
                 "Idempotency-Key",
                 "1 to 255 visible ASCII characters, kept for 24 hours per user: a request that is sent again with the same key, bytes and crop is the same upload.",
             ),
+            text(
+                ParameterIn::Header,
+                "Prefer",
+                "`wait=N` (RFC 7240): the answer is held for N seconds (at most 30) until the upload is final.",
+            ),
             text(ParameterIn::Header, "X-Request-Id", "1 to 128 characters of `A-Z a-z 0-9 . _ -`."),
             text(
                 ParameterIn::Header,

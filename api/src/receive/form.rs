@@ -79,9 +79,14 @@ async fn receive_form(
     let came = body.received();
     let constraints = Constraints::new().size_limit(limit);
     let mut form = Multipart::with_constraints(body, boundary, constraints);
-    let (mut file, mut crop) = (None, None);
+    let (mut file, mut crop, mut nameless) = (None, None, false);
     while let Some(field) = next_field(&mut form, &came).await.map_err(|error| refused(error, rules))? {
         match field.name() {
+            // What a browser sends where no file was chosen, and what some uploaders put beside the file.
+            Some("file") if !has_file_name(&field) => {
+                nameless = true;
+                skip(field, rules).await?;
+            }
             Some("file") if file.is_some() => {
                 let detail = "The form has more than one part named `file`. Send exactly one.";
                 return Err(Failure::new(FailureCode::FileRepeated, detail).into());
@@ -95,7 +100,13 @@ async fn receive_form(
             _ => skip(field, rules).await?,
         }
     }
-    let file = file.ok_or_else(|| missing("The form has no part named `file`."))?;
+    let file = file.ok_or_else(|| {
+        missing(if nameless {
+            "The part named `file` has no file name."
+        } else {
+            "The form has no part named `file`."
+        })
+    })?;
     Ok(Received { file, crop })
 }
 
@@ -120,9 +131,6 @@ async fn receive_file(
     rules: &FileRules,
     destination: &mut Destination,
 ) -> Result<File, ApiError> {
-    if !has_file_name(&field) {
-        return Err(missing("The part named `file` has no file name."));
-    }
     let declared_type = field.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     check_declared_type(declared_type.unwrap_or_default(), &rules.allowed)?;
     let mut file = IncomingFile::new(rules, destination);

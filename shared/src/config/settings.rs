@@ -56,6 +56,14 @@ pub enum ConfigError {
         /// What it takes.
         expected: String,
     },
+    /// Settings that exclude each other are set.
+    #[error("{names} are set together: {help}")]
+    Contradiction {
+        /// The settings.
+        names: String,
+        /// What may be set.
+        help: String,
+    },
     /// A setting without a default isn't set.
     #[error("{name} is required: {help}")]
     Missing {

@@ -1,8 +1,7 @@
 //! The schema: brought up to date by `pfp-worker migrate`, checked by every process at its start.
 
-use super::{DatabaseConfigError, DatabaseError, server_config};
-use crate::{config::Connections, queries, tls};
-use tokio_postgres::{Client, NoTls, config::SslMode};
+use super::{DatabaseConfigError, DatabaseError, alone::Alone};
+use crate::{config::Connections, queries};
 
 mod embedded {
     refinery::embed_migrations!("../migrations");
@@ -68,26 +67,11 @@ pub enum MigrationError {
 /// # Errors
 /// The database can't be reached, or a migration failed.
 pub async fn migrate(connections: &Connections) -> Result<Vec<String>, MigrationError> {
-    let mut client = connect_alone(connections).await?;
+    // A migration may take long: it has no limit.
+    let mut client = Alone::new(connections, "pfp-worker migrate", None)?.client().await?;
     queries::lock_migrations(&client).await?;
     let report = embedded::migrations::runner().run_async(&mut client).await?;
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
-}
-
-/// A connection outside the pool, without the pool's limit on statements: a migration may take long.
-async fn connect_alone(connections: &Connections) -> Result<Client, MigrationError> {
-    let config = server_config(connections, "pfp-worker migrate", None)?;
-    if config.get_ssl_mode() == SslMode::Require {
-        let tls = tls::client_config(connections).map_err(DatabaseConfigError::from)?;
-        let connector = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
-        let (client, connection) = config.connect(connector).await.map_err(DatabaseError::from)?;
-        tokio::spawn(connection);
-        Ok(client)
-    } else {
-        let (client, connection) = config.connect(NoTls).await.map_err(DatabaseError::from)?;
-        tokio::spawn(connection);
-        Ok(client)
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! The database: a bounded pool, sessions that can't leave a half-done statement behind, migrations.
 
+mod alone;
 mod error;
+mod listener;
 mod migrations;
 mod session;
 
 pub use error::DatabaseError;
+pub use listener::Listener;
 pub use migrations::{MigrationError, SCHEMA_VERSION, SchemaMismatch, migrate};
 pub use session::{Durability, Session};
 
 use crate::{config::Connections, tls};
+use alone::Alone;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio_postgres::{
     Config, NoTls,
     config::{SslMode, TargetSessionAttrs},
@@ -21,6 +25,7 @@ use tokio_postgres::{
 pub struct Database {
     pool: Pool,
     timeout: Duration,
+    alone: Arc<Alone>,
 }
 
 /// A database URL or certificate file that can't be used.
@@ -54,12 +59,13 @@ impl Database {
         } else {
             Manager::from_config(config, NoTls, manager_config)
         };
+        let alone = Alone::new(connections, application, Some(timeout))?;
         let pool = Pool::builder(manager)
             .max_size(connections.database_connections)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(timeout), create: Some(timeout), recycle: Some(timeout) })
             .build()?;
-        Ok(Self { pool, timeout })
+        Ok(Self { pool, timeout, alone: Arc::new(alone) })
     }
 
     /// Runs work on the database within the time-out for statements. What is cut off leaves no half-done
@@ -86,7 +92,15 @@ impl Database {
         Ok(Session::new(client))
     }
 
-    /// Closes every connection.
+    /// A connection of its own that hears notifications.
+    ///
+    /// # Errors
+    /// It can't be made within the time-out.
+    pub async fn listener(&self) -> Result<Listener, DatabaseError> {
+        self.within(self.alone.listener()).await
+    }
+
+    /// Closes every connection of the pool.
     pub fn close(&self) {
         self.pool.close();
     }

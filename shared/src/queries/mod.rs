@@ -1,7 +1,9 @@
 //! Every SQL statement, a function each. Times come from the database's clock, every step of an upload is a
 //! compare-and-set, and each statement begins with the name of its function, which the server's views show.
 
+mod changes;
 mod claims;
+mod client_deletes;
 mod deletions;
 mod gauges;
 mod installation;
@@ -11,7 +13,9 @@ mod receive;
 mod show;
 mod sweep;
 
+pub use changes::{listen_for_changes, notify_changed, uploads};
 pub use claims::{Claim, ClaimedJob, claim, renew_claim};
+pub use client_deletes::{WithoutPicture, cancel_upload, delete_picture, erase_user};
 pub use deletions::{
     Deletion, deletions_done, deletions_failed, due_deletions, hasten_deletions, list_deletion,
     list_if_unnamed, list_staged_if_unneeded,
@@ -28,7 +32,7 @@ pub use receive::{
     Accepted, EarlierUpload, Refusal, Reservation, Reserve, UploadLimits, accept, forget_reservation,
     mark_published, renew_reservation, reserve,
 };
-pub use show::{UploadRow, UserRow, upload_of_user, upload_state, user};
+pub use show::{UploadPage, UploadRow, UserRow, upload_of_user, upload_state, uploads_of_user, user};
 pub use sweep::{
     DueJob, LostClaim, expire_reservations, remove_retained, requeue_lost_claims, take_lost_messages,
     take_unpublished, unpublish,

@@ -79,6 +79,43 @@ pub async fn upload_of_user(
     database.within(work).await
 }
 
+/// A page of a user's uploads, newest first, and where the next one begins.
+#[derive(Debug, Clone)]
+pub struct UploadPage {
+    /// The uploads.
+    pub uploads: Vec<UploadRow>,
+    /// The generation that the next page comes after; `None`: this is the last.
+    pub next: Option<i64>,
+}
+
+/// A page of this user's uploads, those accepted before the one of generation `before` if it is given.
+///
+/// # Errors
+/// The database failed.
+pub async fn uploads_of_user(
+    database: &Database,
+    user_id: &str,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<UploadPage, DatabaseError> {
+    // One more than asked for tells whether there is another page.
+    let sql = "-- uploads_of_user
+        SELECT id, status, attempts, size_bytes, content_type, picture_key, failure, revision, created_at, updated_at,
+            finished_at, generation
+        FROM uploads WHERE user_id = $1 AND generation < coalesce($2, 9223372036854775807)
+        ORDER BY generation DESC LIMIT $3";
+    let work = async {
+        let limit = limit as usize;
+        let rows = database.session().await?.rows(sql, &[&user_id, &before, &(limit as i64 + 1)]).await?;
+        let next = if rows.len() > limit { rows.get(limit.saturating_sub(1)) } else { None };
+        Ok(UploadPage {
+            next: next.map(|row| column(row, "generation")).transpose()?,
+            uploads: rows.iter().take(limit).map(UploadRow::read).collect::<Result<_, _>>()?,
+        })
+    };
+    database.within(work).await
+}
+
 /// Where an upload is, whoever's it is; `None`: there is no row.
 ///
 /// # Errors
@@ -107,6 +144,16 @@ pub struct UserRow {
     pub updated_at: OffsetDateTime,
 }
 
+impl UserRow {
+    pub(super) fn read(row: &Row) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            picture_key: column(row, "picture_key")?,
+            created_at: column(row, "created_at")?,
+            updated_at: column(row, "updated_at")?,
+        })
+    }
+}
+
 /// A user's row.
 ///
 /// # Errors
@@ -115,14 +162,7 @@ pub async fn user(database: &Database, user_id: &str) -> Result<Option<UserRow>,
     let sql = "-- user\nSELECT picture_key, created_at, updated_at FROM users WHERE id = $1";
     let work = async {
         let row = database.session().await?.optional(sql, &[&user_id]).await?;
-        row.map(|row| {
-            Ok(UserRow {
-                picture_key: column(&row, "picture_key")?,
-                created_at: column(&row, "created_at")?,
-                updated_at: column(&row, "updated_at")?,
-            })
-        })
-        .transpose()
+        row.as_ref().map(UserRow::read).transpose()
     };
     database.within(work).await
 }

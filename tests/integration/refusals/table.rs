@@ -190,10 +190,10 @@ fn addresses() -> Vec<Case> {
     for (method, target, allow) in [
         ("GET", UPLOAD, "POST"),
         ("PUT", UPLOAD, "POST"),
-        ("POST", "/user/me", "GET,HEAD"),
-        ("PUT", status.as_str(), "GET,HEAD"),
+        ("POST", "/user/me", "GET,HEAD,DELETE"),
+        ("PUT", status.as_str(), "GET,HEAD,DELETE"),
         ("POST", "/pictures/a", "GET,HEAD"),
-        ("BREW", "/user/me", "GET,HEAD"),
+        ("BREW", "/user/me", "GET,HEAD,DELETE"),
     ] {
         cases.push(Case::to(MethodNotAllowed, method, target).allow(allow));
     }

@@ -1,0 +1,154 @@
+//! The page at `/`, where a user changes the picture, and `/client.js`, the client that it and other sites use.
+//! The files are part of the program: nothing is built, and nothing comes from elsewhere.
+
+mod file;
+
+use self::file::File;
+use crate::{error::ApiError, routes::no_such_page, state::AppState};
+use axum::{
+    Router,
+    extract::{Path, State, rejection::PathRejection},
+    http::{
+        HeaderMap, HeaderName, HeaderValue,
+        header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, REFERRER_POLICY},
+    },
+    response::Response,
+    routing::get,
+};
+use std::sync::LazyLock;
+use url::Url;
+
+static PAGE: LazyLock<File> = LazyLock::new(|| File::new("page.html", include_str!("ui/page.html")));
+
+/// One module of a few files: each says something of its own, and whoever uses it takes a single address.
+static CLIENT: LazyLock<File> = LazyLock::new(|| {
+    let source = concat!(
+        include_str!("client/errors.js"),
+        include_str!("client/inspect.js"),
+        include_str!("client/fit.js"),
+        include_str!("client/transport.js"),
+        include_str!("client/events.js"),
+        include_str!("client/answers.js"),
+        include_str!("client/client.js"),
+    );
+    File::new("client.js", source)
+});
+
+/// What the page is made of, at `/page/{name}`.
+static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+    vec![
+        File::new("account.js", include_str!("ui/account.js")),
+        File::new("avatars.js", include_str!("ui/avatars.js")),
+        File::new("choosing.js", include_str!("ui/choosing.js")),
+        File::new("cropper.js", include_str!("ui/cropper.js")),
+        File::new("dom.js", include_str!("ui/dom.js")),
+        File::new("framing.js", include_str!("ui/framing.js")),
+        File::new("history.js", include_str!("ui/history.js")),
+        File::new("icon.svg", include_str!("ui/icon.svg")),
+        File::new("notice.js", include_str!("ui/notice.js")),
+        File::new("page.css", include_str!("ui/page.css")),
+        File::new("page.js", include_str!("ui/page.js")),
+        File::new("panels.css", include_str!("ui/panels.css")),
+        File::new("progress.js", include_str!("ui/progress.js")),
+        File::new("saving.js", include_str!("ui/saving.js")),
+        File::new("session.js", include_str!("ui/session.js")),
+        File::new("uploads.css", include_str!("ui/uploads.css")),
+        File::new("words.js", include_str!("ui/words.js")),
+    ]
+});
+
+/// The page's own files. No interface: they change with the page.
+pub fn files() -> Router<AppState> {
+    Router::new().route("/page/{name}", get(page_file))
+}
+
+/// The page where a user changes the picture.
+#[utoipa::path(get, path = "/", tag = "pictures",
+    responses((status = 200, description = "A page for people.", content_type = "text/html", body = String), crate::openapi::NoSuchPage))]
+pub async fn page(State(state): State<AppState>, request: HeaderMap) -> Response {
+    let mut response = PAGE.answer(&request);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, policy(&state.public_url));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    response
+}
+
+/// The client for browsers, a JavaScript module that any site may import.
+#[utoipa::path(get, path = "/client.js", tag = "developers",
+    responses((status = 200, description = "A module without dependencies; its comments explain it.", content_type = "text/javascript", body = String), crate::openapi::NoSuchPage))]
+pub async fn client(request: HeaderMap) -> Response {
+    let mut response = CLIENT.answer(&request);
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    );
+    response
+}
+
+async fn page_file(
+    name: Result<Path<String>, PathRejection>,
+    request: HeaderMap,
+) -> Result<Response, ApiError> {
+    let file = name.ok().and_then(|Path(name)| FILES.iter().find(|file| file.name == name));
+    Ok(file.ok_or_else(no_such_page)?.answer(&request))
+}
+
+/// Nothing but the page's own files and requests, the photo that was chosen (`blob:`), and pictures, which have
+/// their public address even where the page is reached by another one.
+fn policy(public_url: &str) -> HeaderValue {
+    let pictures = Url::parse(public_url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: {pictures}; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_that_is_named_somewhere_is_served() {
+        let relative = |text: &'static str, before: &'static str| {
+            text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>()
+        };
+        let mut named = relative(PAGE.text, "\"page/");
+        for file in FILES.iter().filter(|file| file.name.ends_with(".js")) {
+            named.extend(relative(file.text, " from \"./"));
+        }
+        assert!(named.len() > 10, "{named:?}");
+        for name in named {
+            assert!(FILES.iter().any(|file| file.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_page_has_no_script_style_or_handler_within_and_names_no_other_site() {
+        let page = PAGE.text;
+        assert!(!page.contains("<style") && !page.contains(" style="), "the policy forbids it");
+        assert!(
+            page.matches("<script").all(|_| page.contains("<script type=\"module\" src=\"page/page.js\">"))
+        );
+        assert_eq!(page.matches("<script").count(), 1);
+        for text in FILES.iter().map(|file| file.text).chain([page]) {
+            let addresses = text.matches("://").count() - text.matches("http://www.w3.org/2000/svg").count();
+            assert_eq!(addresses, 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_policy_lets_pictures_come_from_their_public_address_and_nothing_else() {
+        let policy = policy("https://pictures.example/under/a/path");
+        let policy = policy.to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; "), "{policy}");
+        assert!(policy.contains("img-src 'self' blob: https://pictures.example; "), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+    }
+}

@@ -1,0 +1,54 @@
+// The panel that tells how far an upload is.
+
+import { announce, part } from "./dom.js";
+import { bytes } from "./words.js";
+
+const TEXT = {
+  preparing: "Preparing your photo",
+  sending: "Sending",
+  queued: "Waiting for its turn",
+  processing: "Making your picture",
+  done: "Done",
+};
+
+/** Shares of the way that are worth saying aloud. */
+const SPOKEN = 25;
+
+const bar = part("bar");
+let spoken = 0;
+
+/**
+ * @param {keyof typeof TEXT} step
+ */
+export function showStep(step) {
+  const steps = [...part("steps").children];
+  const now = steps.findIndex((item) => item.dataset.step === step);
+  steps.forEach((item, index) => {
+    item.classList.toggle("past", index < now);
+    if (index === now) item.setAttribute("aria-current", "step");
+    else item.removeAttribute("aria-current");
+  });
+  part("progress-text").textContent = TEXT[step];
+  part("progress-share").textContent = "";
+  part("stop").hidden = step === "processing" || step === "done";
+  // How long these take isn't known.
+  bar.removeAttribute("value");
+  spoken = 0;
+  announce(TEXT[step]);
+}
+
+/** @param {{ sent: number, total: number }} progress */
+export function showSent({ sent, total }) {
+  const share = total > 0 ? Math.floor((100 * sent) / total) : 100;
+  bar.value = share;
+  part("progress-share").textContent = `${bytes(sent)} of ${bytes(total)}`;
+  if (share >= spoken + SPOKEN) {
+    spoken = share - (share % SPOKEN);
+    announce(`${spoken} percent sent`);
+  }
+}
+
+/** @param {string} text */
+export function showNote(text) {
+  part("progress-note").textContent = text;
+}

@@ -1,0 +1,90 @@
+//! What a client that has uploaded is answered: 202 at once, or the result if it prefers to wait and it comes in
+//! time.
+
+use crate::{
+    auth::AuthenticatedUser,
+    error::ApiError,
+    prefer,
+    shown::{Upload, upload_location},
+    state::AppState,
+    upload_status::{headers_of, wait_until_final},
+    user,
+};
+use axum::{
+    Json,
+    http::{
+        HeaderName, HeaderValue, StatusCode,
+        header::{LOCATION, RETRY_AFTER},
+    },
+    response::{IntoResponse, Response},
+};
+use pfp_shared::{
+    failure::{Failure, FailureCode},
+    queries::UploadRow,
+    upload::UploadState,
+};
+use std::time::Duration;
+
+/// What a request came to.
+pub(crate) struct Taken {
+    /// The upload.
+    pub(crate) row: UploadRow,
+    /// Whether an earlier request had brought it.
+    pub(crate) replayed: bool,
+}
+
+/// The answer. `wait` is how many seconds the client would rather wait.
+pub(crate) async fn answer(
+    state: &AppState,
+    user: AuthenticatedUser,
+    taken: Taken,
+    wait: Option<u64>,
+) -> Result<Response, ApiError> {
+    let Some(seconds) = wait else { return Ok(accepted(state, &taken)) };
+    let wait = Duration::from_secs(seconds);
+    // The upload is accepted: if it can't be waited for, that is the answer.
+    let row = wait_until_final(state, &user.id, taken.row.id, wait).await.unwrap_or_default();
+    let taken = Taken { row: row.unwrap_or(taken.row), ..taken };
+    if !taken.row.state.is_final() {
+        return Ok(accepted(state, &taken));
+    }
+    let mut response = match result(&taken.row) {
+        Ok(()) => user::shown(state, user).await?,
+        Err(failure) => ApiError::from(failure).into_response(),
+    };
+    let (name, value) = prefer::applied(seconds);
+    response.headers_mut().insert(name, value);
+    mark_replayed(&mut response, &taken);
+    Ok(response)
+}
+
+fn accepted(state: &AppState, taken: &Taken) -> Response {
+    let upload = Upload::new(&taken.row, &state.public_url);
+    let mut response = (StatusCode::ACCEPTED, Json(upload)).into_response();
+    let headers = response.headers_mut();
+    headers.extend(headers_of(&taken.row));
+    headers.insert(LOCATION, upload_location(&taken.row));
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    mark_replayed(&mut response, taken);
+    response
+}
+
+fn mark_replayed(response: &mut Response, taken: &Taken) {
+    if taken.replayed {
+        let name = HeaderName::from_static("idempotency-replayed");
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    }
+}
+
+/// Whether a final upload is a success for a client that waited for it; one that was superseded is.
+fn result(row: &UploadRow) -> Result<(), Failure> {
+    match row.state {
+        UploadState::Rejected | UploadState::Failed => Err(row.failure.clone().unwrap_or_else(|| {
+            Failure::new(FailureCode::AttemptsExhausted, "The upload could not be worked on.")
+        })),
+        UploadState::Cancelled => {
+            Err(Failure::new(FailureCode::UploadCancelled, "The upload was cancelled."))
+        }
+        _ => Ok(()),
+    }
+}

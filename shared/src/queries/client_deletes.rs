@@ -1,0 +1,138 @@
+//! What a client takes back: an upload that waits, the picture, everything.
+
+use super::{
+    column,
+    show::{UploadRow, UserRow},
+};
+use crate::{
+    database::{Database, DatabaseError, Durability, Session},
+    storage::staged_key,
+    upload::UploadId,
+};
+use uuid::Uuid;
+
+/// A statement of its own: the next one sees what whoever held the lock has committed.
+const LOCK_USER: &str = "-- lock_user\nSELECT FROM users WHERE id = $1 FOR NO KEY UPDATE";
+
+/// Cancels an upload that waits; its staged bytes are listed for deletion. `None`: it doesn't wait (any more), or
+/// isn't this user's.
+///
+/// # Errors
+/// The database failed.
+pub async fn cancel_upload(
+    database: &Database,
+    user_id: &str,
+    id: UploadId,
+) -> Result<Option<UploadRow>, DatabaseError> {
+    let sql = "-- cancel_upload
+        WITH cancelled AS (
+            UPDATE uploads SET status = 'cancelled', finished_at = now(), updated_at = now(), revision = revision + 1
+            WHERE id = $1 AND user_id = $2 AND status = 'queued' RETURNING *
+        ), listed AS (
+            INSERT INTO object_deletions (object_key) SELECT $3 FROM cancelled
+            ON CONFLICT (object_key) DO UPDATE SET retry_at = now()
+        )
+        SELECT id, status, attempts, size_bytes, content_type, picture_key, failure, revision, created_at, updated_at,
+            finished_at FROM cancelled";
+    let work = async {
+        let row = database.session().await?.optional(sql, &[&id.0, &user_id, &staged_key(id)]).await?;
+        row.as_ref().map(UploadRow::read).transpose()
+    };
+    database.within(work).await
+}
+
+/// What deleting a user's picture came to.
+#[derive(Debug, Clone)]
+pub struct WithoutPicture {
+    /// The user now.
+    pub user: UserRow,
+    /// The upload that was shown.
+    pub upload: Option<UploadId>,
+}
+
+/// Deletes a user's picture: one durable transaction that takes a generation under the user's row lock, so that no
+/// upload that was accepted before can bring a picture back. `None`: there is no such user.
+///
+/// # Errors
+/// The database failed; if the outcome is unknown, doing it again does no harm.
+pub async fn delete_picture(
+    database: &Database,
+    user_id: &str,
+) -> Result<Option<WithoutPicture>, DatabaseError> {
+    database
+        .within(async {
+            let mut session = database.session().await?;
+            session.begin(Durability::Durable).await?;
+            if session.optional(LOCK_USER, &[&user_id]).await?.is_none() {
+                session.rollback().await?;
+                return Ok(None);
+            }
+            let deleted = show_nothing(&mut session, user_id).await?;
+            session.commit().await?;
+            Ok(Some(deleted))
+        })
+        .await
+}
+
+async fn show_nothing(session: &mut Session, user_id: &str) -> Result<WithoutPicture, DatabaseError> {
+    let sql = "-- delete_picture
+        WITH before AS (
+            SELECT id, picture_key, picture_upload_id FROM users WHERE id = $1
+        ), after AS (
+            UPDATE users SET picture_generation = nextval('picture_generations'), picture_key = NULL,
+                profile_picture_url = NULL, picture_upload_id = NULL,
+                updated_at = CASE WHEN before.picture_key IS NULL THEN users.updated_at ELSE now() END
+            FROM before WHERE users.id = before.id
+            RETURNING users.picture_key, users.created_at, users.updated_at
+        ), upload AS (
+            UPDATE uploads SET picture_key = NULL, updated_at = now(), revision = revision + 1
+            FROM before WHERE uploads.id = before.picture_upload_id AND uploads.picture_key = before.picture_key
+            RETURNING uploads.id
+        ), listed AS (
+            INSERT INTO object_deletions (object_key) SELECT picture_key FROM before WHERE picture_key IS NOT NULL
+            ON CONFLICT (object_key) DO UPDATE SET retry_at = now()
+        )
+        SELECT after.*, (SELECT id FROM upload) AS upload_id FROM after";
+    let row = session.one(sql, &[&user_id]).await?;
+    let upload: Option<Uuid> = column(&row, "upload_id")?;
+    Ok(WithoutPicture { user: UserRow::read(&row)?, upload: upload.map(UploadId) })
+}
+
+/// Erases what we hold of a user; the rows' triggers list every object. With `keep_user` the row is another
+/// system's: it stays, without anything of ours but a generation, which keeps every earlier upload out.
+///
+/// # Errors
+/// The database failed; if the outcome is unknown, doing it again does no harm.
+pub async fn erase_user(database: &Database, user_id: &str, keep_user: bool) -> Result<(), DatabaseError> {
+    database
+        .within(async {
+            let mut session = database.session().await?;
+            session.begin(Durability::Durable).await?;
+            if keep_user {
+                empty_user(&mut session, user_id).await?;
+            } else {
+                session.execute("-- erase_user\nDELETE FROM users WHERE id = $1", &[&user_id]).await?;
+            }
+            session.commit().await
+        })
+        .await
+}
+
+async fn empty_user(session: &mut Session, user_id: &str) -> Result<(), DatabaseError> {
+    session.execute(LOCK_USER, &[&user_id]).await?;
+    // The user's row first: the uploads' trigger leaves a picture alone that a user still shows.
+    let empty = "-- empty_user
+        WITH before AS (
+            SELECT id, picture_key FROM users WHERE id = $1
+        ), emptied AS (
+            UPDATE users SET picture_generation = nextval('picture_generations'), picture_key = NULL,
+                profile_picture_url = NULL, picture_upload_id = NULL, upload_tokens = NULL, upload_tokens_at = NULL,
+                updated_at = now()
+            FROM before WHERE users.id = before.id
+        )
+        INSERT INTO object_deletions (object_key) SELECT picture_key FROM before WHERE picture_key IS NOT NULL
+        ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
+    session.execute(empty, &[&user_id]).await?;
+    session.execute("-- empty_user: uploads\nDELETE FROM uploads WHERE user_id = $1", &[&user_id]).await?;
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! What clients take back: an upload that waits, the picture, everything; and what it meets half-way.
+
+use futures_util::future::{join, join_all};
+use pfp_tests::{
+    chaos_store::{ChaosStore, Fault, Operation},
+    client::{Answer, Client},
+    pictures,
+    raw::{Raw, upload_head},
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+};
+use serde_json::Value;
+
+fn photo() -> Vec<u8> {
+    pictures::bytes("bench-170kb.jpg")
+}
+
+async fn delete(client: &Client, path: &str) -> Answer {
+    Answer::read(client.request("DELETE", path).send().await.unwrap()).await
+}
+
+/// A system whose worker puts no picture until the store is healed.
+async fn with_a_held_worker(setup: Setup) -> (TestSystem, ChaosStore) {
+    let mut system = setup.workers(0).start().await;
+    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
+    system.start_worker_with(&[("PFP_S3_ENDPOINT", &store.endpoint)]);
+    system.ready().await;
+    store.break_all(Operation::Put, "pictures/", Fault::Hang);
+    (system, store)
+}
+
+/// Waits until so many pictures are on their way to the store.
+async fn held(store: &ChaosStore, pictures: usize) {
+    until("the job's picture is being put", PATIENCE, async || {
+        (store.hit(Operation::Put, "pictures/").len() >= pictures).then_some(())
+    })
+    .await;
+}
+
+async fn is_empty(system: &TestSystem) {
+    system.quiet().await;
+    assert!(system.objects().await.is_empty(), "{:?}", system.objects().await);
+    assert_eq!(system.database.count("SELECT count(*) FROM uploads").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queued_upload_is_cancelled_once_and_for_all_and_its_bytes_go() {
+    let mut system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    for _ in 0..2 {
+        let cancelled = delete(&ada, &location).await;
+        assert_eq!(cancelled.status, 200);
+        assert_eq!(cancelled.header("etag"), ada.get(&location).await.header("etag"));
+        let upload = cancelled.json();
+        assert_eq!((&upload["status"], &upload["attempts"]), (&"cancelled".into(), &0.into()), "{upload}");
+        assert!(upload["finished_at"].is_string() && upload["failure"].is_null(), "{upload}");
+    }
+    let others = delete(&system.client("bob"), &location).await;
+    assert_eq!((others.status.as_u16(), others.code().as_str()), (404, "upload_not_found"));
+    system.start_worker();
+    system.ready().await;
+    system.quiet().await;
+    assert_eq!(ada.get(&location).await.json()["status"], "cancelled");
+    assert!(system.objects().await.is_empty());
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_has_begun_with_or_finished_is_not_cancelled() {
+    let (system, store) = with_a_held_worker(Setup::new()).await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    held(&store, 1).await;
+    for status in ["processing", "succeeded"] {
+        let refused = delete(&ada, &location).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (409, "upload_not_cancellable"));
+        let problem = refused.json();
+        assert_eq!(
+            (&problem["actual"], &problem["allowed"]),
+            (&status.into(), &serde_json::json!(["queued"]))
+        );
+        store.heal();
+        assert_eq!(ada.finished(&location).await["status"], "succeeded");
+    }
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_cancelled_while_workers_claim_is_either_cancelled_or_done() {
+    let system = Setup::new().workers(2).start().await;
+    let both = (0..40).map(|number| {
+        let client = system.client(&format!("user-{number}"));
+        async move {
+            let location = client.accepted(photo()).await;
+            let cancelled = delete(&client, &location).await.status == 200;
+            let status = client.finished(&location).await["status"].clone();
+            assert_eq!(status, if cancelled { "cancelled" } else { "succeeded" });
+            assert_eq!(client.me().await["profile_picture_url"].is_null(), cancelled);
+        }
+    });
+    join_all(both).await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_picture_is_gone_at_once_and_deleting_none_changes_nothing() {
+    let system = Setup::new().start().await;
+    let ada = system.client("ada");
+    let upload = ada.upload_and_wait(photo()).await;
+    let location = format!("/user/uploads/{}", upload["id"].as_str().unwrap());
+    let tag = ada.get(&location).await.header("etag").to_owned();
+    let deleted = delete(&ada, "/user/profile-picture").await;
+    assert_eq!(deleted.status, 200);
+    assert_eq!(
+        (&deleted.json()["id"], &deleted.json()["profile_picture_url"]),
+        (&"ada".into(), &Value::Null)
+    );
+    let again = delete(&ada, "/user/profile-picture").await;
+    assert_eq!((again.status.as_u16(), again.json()), (200, deleted.json()));
+    let shown = ada.get(&location).await;
+    assert_eq!((&shown.json()["status"], &shown.json()["picture_url"]), (&"succeeded".into(), &Value::Null));
+    assert_ne!(shown.header("etag"), tag, "the upload has changed");
+    system.quiet().await;
+    assert_eq!(ada.get(upload["picture_url"].as_str().unwrap()).await.status, 404);
+    assert!(system.objects().await.is_empty());
+    let nobody = delete(&system.client("nobody"), "/user/profile-picture").await;
+    assert_eq!((nobody.status.as_u16(), &nobody.json()["created_at"]), (200, &Value::Null));
+    ada.upload_and_wait(photo()).await;
+    assert!(!ada.picture().await.is_empty(), "a later upload shows again");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_accepted_before_the_picture_was_deleted_brings_none_back() {
+    let (system, store) = with_a_held_worker(Setup::new()).await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    held(&store, 1).await;
+    assert_eq!(delete(&ada, "/user/profile-picture").await.status, 200);
+    store.heal();
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["picture_url"]), (&"superseded".into(), &Value::Null), "{upload}");
+    assert_eq!(ada.me().await["profile_picture_url"], Value::Null);
+    system.quiet().await;
+    assert!(system.objects().await.is_empty());
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_is_deleted_while_others_are_promoted_never_dangles() {
+    let system = Setup::new().workers(2).start().await;
+    let both = (0..20).map(|number| {
+        let client = system.client(&format!("user-{number}"));
+        async move {
+            let location = client.accepted(photo()).await;
+            let (_, deleted) =
+                join(client.finished(&location), delete(&client, "/user/profile-picture")).await;
+            assert_eq!(deleted.status, 200);
+            let shown = client.me().await["profile_picture_url"].clone();
+            let upload = client.get(&location).await.json();
+            assert_eq!(shown, upload["picture_url"], "{upload}");
+            if let Some(url) = shown.as_str() {
+                assert_eq!(client.get(url).await.status, 200);
+            }
+        }
+    });
+    join_all(both).await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_user_leaves_nothing_and_may_come_back() {
+    let system = Setup::new().start().await;
+    let ada = system.client("ada");
+    let first = ada.upload_and_wait(photo()).await;
+    for _ in 0..2 {
+        let erased = delete(&ada, "/user/me").await;
+        assert_eq!((erased.status.as_u16(), erased.bytes.len()), (204, 0));
+    }
+    is_empty(&system).await;
+    assert_eq!(system.database.count("SELECT count(*) FROM users").await, 0);
+    assert_eq!(ada.me().await["created_at"], Value::Null);
+    let gone = ada.get(&format!("/user/uploads/{}", first["id"].as_str().unwrap())).await;
+    assert_eq!((gone.status.as_u16(), gone.code().as_str()), (404, "upload_not_found"));
+    ada.upload_and_wait(photo()).await;
+    assert!(!ada.picture().await.is_empty());
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_runs_while_its_user_is_erased_leaves_nothing() {
+    let (system, store) = with_a_held_worker(Setup::new()).await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    held(&store, 1).await;
+    assert_eq!(delete(&ada, "/user/me").await.status, 204);
+    assert_eq!(ada.get(&location).await.status, 404);
+    store.heal();
+    is_empty(&system).await;
+    assert_eq!(ada.me().await["profile_picture_url"], Value::Null);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_from_before_an_erasure_takes_nothing_from_a_user_who_came_back() {
+    let (system, store) = with_a_held_worker(Setup::new()).await;
+    let ada = system.client("ada");
+    ada.accepted(pictures::bytes("bench-4mb.jpg")).await;
+    held(&store, 1).await;
+    assert_eq!(delete(&ada, "/user/me").await.status, 204);
+    let back = ada.accepted(photo()).await;
+    held(&store, 2).await;
+    store.heal();
+    let upload = ada.finished(&back).await;
+    assert_eq!(upload["status"], "succeeded", "{upload}");
+    system.quiet().await;
+    assert_eq!(ada.me().await["profile_picture_url"], upload["picture_url"]);
+    assert_eq!(system.objects().await.len(), 1);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_being_received_while_its_user_is_erased_is_not_accepted() {
+    let system = Setup::new().start().await;
+    let ada = system.client("ada");
+    let file = photo();
+    let length = file.len().to_string();
+    let head = upload_head(&ada, &[("Content-Type", "image/jpeg"), ("Content-Length", &length)]);
+    let (first, rest) = file.split_at(file.len() / 2);
+    let mut upload = Raw::sending(&system.apis[0].address, &[&head, first].concat()).await;
+    until("the upload is reserved", PATIENCE, async || {
+        let receiving = "SELECT count(*) FROM uploads WHERE status = 'receiving'";
+        (system.database.count(receiving).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(delete(&ada, "/user/me").await.status, 204);
+    // It may be told before all is sent.
+    let _ = upload.try_send(rest).await;
+    let answer = upload.answer().await;
+    assert_eq!(answer.status, 503);
+    is_empty(&system).await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_another_system_owns_the_users_an_erasure_empties_the_row_and_keeps_it() {
+    let (system, store) = with_a_held_worker(Setup::new().set("PFP_USERS", "require")).await;
+    let ada = system.client("ada");
+    for path in ["/user/profile-picture", "/user/me"] {
+        let unknown = delete(&ada, path).await;
+        let expected = if path == "/user/me" { 204 } else { 404 };
+        assert_eq!(unknown.status, expected, "{path}");
+    }
+    system.database.run("INSERT INTO users (id) VALUES ('ada')").await;
+    store.heal();
+    ada.upload_and_wait(photo()).await;
+    store.break_all(Operation::Put, "pictures/", Fault::Hang);
+    ada.accepted(photo()).await;
+    held(&store, 1).await;
+    assert_eq!(delete(&ada, "/user/me").await.status, 204);
+    store.heal();
+    is_empty(&system).await;
+    let me = ada.me().await;
+    assert_eq!((&me["id"], &me["profile_picture_url"]), (&"ada".into(), &Value::Null));
+    ada.upload_and_wait(photo()).await;
+    assert!(!ada.picture().await.is_empty(), "a later upload shows");
+    system.finish().await;
+}

@@ -1,0 +1,245 @@
+//! Clients that wait: for the status, for the result in the upload's answer, for events.
+
+use futures_util::future::join_all;
+use pfp_tests::{
+    chaos_store::{ChaosStore, Fault, Operation},
+    client::{Answer, Client},
+    events::Events,
+    pictures,
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+};
+use std::time::{Duration, Instant};
+
+fn photo() -> Vec<u8> {
+    pictures::bytes("bench-170kb.jpg")
+}
+
+/// A system with a worker whose jobs wait for their staged bytes until the store is healed.
+async fn with_a_held_worker(setup: Setup) -> (TestSystem, ChaosStore) {
+    let mut system = setup.workers(0).start().await;
+    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
+    system.start_worker_with(&[("PFP_S3_ENDPOINT", &store.endpoint)]);
+    system.ready().await;
+    store.break_all(Operation::Get, "staging/", Fault::Hang);
+    (system, store)
+}
+
+/// Uploads with `Prefer: wait`.
+async fn upload_preferring(client: &Client, wait: &str, file: Vec<u8>) -> Answer {
+    let request = client.request("POST", "/user/upload-profile-picture");
+    let request =
+        request.header("prefer", wait).header("content-type", "application/octet-stream").body(file);
+    Answer::read(request.send().await.unwrap()).await
+}
+
+/// Connections that hear of changes, to this system's database.
+async fn listening(system: &TestSystem) -> i64 {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%listen_for_changes%'
+        AND pid <> pg_backend_pid()";
+    system.database.count(sql).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_clients_of_every_api_are_told_at_once_and_cost_one_connection_for_each_api() {
+    let (system, store) = with_a_held_worker(Setup::new().apis(2)).await;
+    let clients: Vec<_> =
+        (0..8).map(|number| system.client_at(number % 2, &format!("user-{number}"))).collect();
+    let locations = join_all(clients.iter().map(|client| client.accepted(photo()))).await;
+    let waiting = clients.iter().zip(&locations).enumerate().map(|(number, (client, location))| {
+        // At the API that didn't take the upload.
+        let client = system.client_at((number + 1) % 2, &client.user);
+        let path = format!("{location}?wait=20");
+        tokio::spawn(async move { (client.get(&path).await.json()["status"].clone(), Instant::now()) })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    until("both APIs listen", PATIENCE, async || (listening(&system).await == 2).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    store.heal();
+    for told in join_all(waiting).await {
+        assert_eq!(told.unwrap().0, "succeeded");
+    }
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_nobody_was_notified_of_is_told_some_seconds_later() {
+    let system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    let waiting = tokio::spawn({
+        let (ada, path) = (system.client("ada"), format!("{location}?wait=30"));
+        async move {
+            let asked = Instant::now();
+            (ada.get(&path).await.json()["status"].clone(), asked.elapsed())
+        }
+    });
+    until("the API listens", PATIENCE, async || (listening(&system).await == 1).then_some(())).await;
+    // By hand, with no notification, and with the connection cut that would have heard one.
+    system
+        .database
+        .run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%listen_for_changes%'
+                AND datname = current_database() AND pid <> pg_backend_pid();
+             UPDATE uploads SET status = 'cancelled', finished_at = now(), revision = revision + 1",
+        )
+        .await;
+    let (status, took) = waiting.await.unwrap();
+    assert_eq!(status, "cancelled");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    until("the API listens again", PATIENCE, async || (listening(&system).await == 1).then_some(())).await;
+    system
+        .database
+        .run("INSERT INTO object_deletions (object_key) SELECT 'staging/' || id FROM uploads")
+        .await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_prefers_to_wait_is_answered_with_the_user() {
+    let system = Setup::new().start().await;
+    let ada = system.client("ada");
+    let answer = upload_preferring(&ada, "respond-async, wait=20", photo()).await;
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.bytes));
+    assert_eq!(answer.header("preference-applied"), "wait=20");
+    assert_eq!(answer.json(), ada.me().await);
+    assert!(answer.json()["profile_picture_url"].is_string());
+
+    let mut broken = photo();
+    broken.truncate(50_000);
+    let rejected = upload_preferring(&ada, "wait=20", broken).await;
+    assert_eq!((rejected.status.as_u16(), rejected.code().as_str()), (400, "picture_corrupt"));
+    assert_eq!(rejected.header("content-type"), "application/problem+json");
+    assert_eq!(rejected.header("preference-applied"), "wait=20");
+    assert_eq!(rejected.json()["request_id"], rejected.header("x-request-id"));
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_prefers_to_wait_is_told_of_a_later_picture_a_cancelled_and_a_failed_upload() {
+    let mut system = Setup::new().set("PFP_MAX_ATTEMPTS", "1").workers(0).start().await;
+    let waits = |user: &str| {
+        let client = system.client(user);
+        tokio::spawn(async move { upload_preferring(&client, "wait=25", photo()).await })
+    };
+    let (cancelled, failed) = (waits("cancels"), waits("fails"));
+    until("both are queued", PATIENCE, async || {
+        let queued = "SELECT count(*) FROM uploads WHERE status = 'queued'";
+        (system.database.count(queued).await == 2).then_some(())
+    })
+    .await;
+    let mine = system.client("cancels").get("/user/uploads").await.json();
+    let path = format!("/user/uploads/{}", mine["uploads"][0]["id"].as_str().unwrap());
+    assert_eq!(system.client("cancels").request("DELETE", &path).send().await.unwrap().status(), 200);
+    let cancelled = cancelled.await.unwrap();
+    assert_eq!((cancelled.status.as_u16(), cancelled.code().as_str()), (409, "upload_cancelled"));
+
+    let staged = system.objects().await;
+    assert!(system.storage.delete(&staged).await.is_empty());
+    system.start_worker();
+    let failed = failed.await.unwrap();
+    assert_eq!((failed.status.as_u16(), failed.code().as_str()), (500, "attempts_exhausted"));
+    system.database.run("DELETE FROM users").await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_prefers_to_wait_and_whose_time_is_up_is_answered_with_202() {
+    let mut system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let answer = upload_preferring(&ada, "wait=1", photo()).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["status"].as_str()), (202, Some("queued")));
+    assert!(!answer.headers.contains_key("preference-applied"));
+    system.start_worker();
+    assert_eq!(ada.finished(answer.header("location")).await["status"], "succeeded");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_tell_the_present_state_first_and_then_each_further_one_to_the_end() {
+    let mut system = Setup::new().apis(2).workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    let mut events = Events::of(&system.client_at(1, "ada"), &location).await;
+    assert_eq!(events.answer.header("content-type"), "text/event-stream");
+    assert_eq!(events.answer.header("x-accel-buffering"), "no");
+    let first = events.next().await.unwrap();
+    assert_eq!((first.name.as_str(), &first.data["status"]), ("status", &"queued".into()));
+    assert_eq!(format!("\"{}\"", first.id), ada.get(&location).await.header("etag"));
+    // While nothing happens.
+    events.comment().await;
+    system.start_worker();
+    let mut last = events.next().await.unwrap();
+    while last.data["status"] == "processing" {
+        last = events.next().await.unwrap();
+    }
+    assert_eq!(last.data["status"], "succeeded");
+    assert_eq!(last.data, ada.get(&location).await.json());
+    assert!(events.next().await.is_none(), "it ends after a final state");
+
+    let mut events = Events::of(&ada, &location).await;
+    assert_eq!(events.next().await.unwrap().data, last.data);
+    assert!(events.next().await.is_none());
+    let others = system.client("bob").get(&format!("{location}/events")).await;
+    assert_eq!((others.status.as_u16(), others.code().as_str()), (404, "upload_not_found"));
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_end_when_their_time_is_up_their_upload_is_erased_or_the_api_stops() {
+    let mut system = Setup::new().workers(0).prepare().await;
+    system.start_api_with(&[("PFP_EVENTS_LIFETIME", "1s")]);
+    system.start_api();
+    system.ready().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    let mut short = Events::of(&ada, &location).await;
+    let mut erased = Events::of(&system.client_at(1, "ada"), &location).await;
+    let bob = system.client_at(1, "bob");
+    let mut stopped = Events::of(&bob, &bob.accepted(photo()).await).await;
+    for events in [&mut short, &mut erased, &mut stopped] {
+        assert_eq!(events.next().await.unwrap().data["status"], "queued");
+    }
+    assert!(short.next().await.is_none());
+    assert_eq!(ada.request("DELETE", "/user/me").send().await.unwrap().status(), 204);
+    assert!(erased.next().await.is_none());
+    assert!(system.apis[1].terminate().await.success());
+    assert!(stopped.next().await.is_none());
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_are_listed_newest_first_page_by_page() {
+    let system = Setup::new().workers(0).start().await;
+    let (ada, bob) = (system.client("ada"), system.client("bob"));
+    assert_eq!(
+        ada.get("/user/uploads").await.json(),
+        serde_json::json!({"uploads": [], "next_cursor": null})
+    );
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let location = ada.accepted(photo()).await;
+        bob.accepted(photo()).await;
+        ids.insert(0, location.rsplit('/').next().unwrap().to_owned());
+    }
+    let (mut seen, mut path) = (Vec::new(), "/user/uploads?limit=2".to_owned());
+    loop {
+        let page = ada.get(&path).await.json();
+        let uploads = page["uploads"].as_array().unwrap();
+        assert!(uploads.len() <= 2);
+        seen.extend(uploads.iter().map(|upload| upload["id"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        // One that comes in between shifts nothing.
+        ada.accepted(photo()).await;
+        path = format!("/user/uploads?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, ids);
+    let one = ada.get("/user/uploads?limit=1").await.json();
+    let shown = ada.get(&format!("/user/uploads/{}", one["uploads"][0]["id"].as_str().unwrap())).await.json();
+    assert_eq!(one["uploads"][0], shown);
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=-1"] {
+        let refused = ada.get(&format!("/user/uploads?{query}")).await;
+        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "query_invalid"), "{query}");
+    }
+    system.stop().await;
+}
