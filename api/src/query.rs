@@ -24,7 +24,8 @@ pub fn value<'a>(query: Option<&'a str>, name: &str) -> Result<Option<Cow<'a, st
 pub fn number(query: Option<&str>, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Failure> {
     let Some(text) = value(query, name)? else { return Ok(None) };
     let (low, high) = (*range.start(), *range.end());
-    match text.parse().ok().filter(|number| range.contains(number)) {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse().ok().filter(|number| digits && range.contains(number)) {
         Some(number) => Ok(Some(number)),
         None => {
             let (actual, allowed) = (shortened(&text), format!("{low} to {high}"));
@@ -91,9 +92,17 @@ mod tests {
 
     #[test]
     fn anything_but_a_number_within_the_range_is_refused() {
-        for query in
-            ["wait=31", "wait=-1", "wait=", "wait=a", "wait=1.5", "wait=%00", "wait=1&wait=2", "wait=%FF"]
-        {
+        for query in [
+            "wait=31",
+            "wait=-1",
+            "wait=%2B1",
+            "wait=",
+            "wait=a",
+            "wait=1.5",
+            "wait=%00",
+            "wait=1&wait=2",
+            "wait=%FF",
+        ] {
             let failure = number(Some(query), "wait", 0..=30).unwrap_err();
             assert_eq!(failure.code, FailureCode::QueryInvalid, "{query}");
         }

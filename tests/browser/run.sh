@@ -9,9 +9,10 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source=tests/lib/environment.sh
 source tests/lib/environment.sh
+# shellcheck source=tests/lib/system.sh
+source tests/lib/system.sh
 
 OWN_FOLDER=""
-SYSTEM_PID=""
 
 main() {
   package chromium command -v chromium
@@ -19,10 +20,10 @@ main() {
   package npm command -v npm
   [[ -n ${PFP_TEST_FOLDER:-} ]] || OWN_FOLDER=yes
   run_folder
-  trap end EXIT
+  trap end_system EXIT
   modules
   [[ -n ${PFP_TEST_PICTURES:-} ]] || pictures
-  [[ -n ${UP_URL:-} ]] || start_system
+  [[ -n ${UP_URL:-} ]] || system_with_another_site
   local files=("$@")
   if ((${#files[@]} == 0)); then mapfile -t files < <(cd tests/browser && ls -- *.test.js); fi
   # One file after the other: they hold and release the same worker.
@@ -47,43 +48,11 @@ modules() {
   mv -T "$unfinished" "$PFP_BROWSER_MODULES" 2>/dev/null || rm -rf "$unfinished"
 }
 
-# One worker, so that holding it holds every upload.
-start_system() {
-  [[ -n ${PFP_TEST_BIN:-} ]] || binaries || exit 1
-  local folder=$PFP_TEST_FOLDER/browser port
-  mkdir -p "$folder"
-  chmod 711 "$folder"
+system_with_another_site() {
+  local port
   # Below the ports of outgoing connections: none of them takes it before the other site listens there.
   port=$(source deploy/servers/ports.sh && pick_port && printf '%s' "$REPLY") || die "found no free port"
-  PFP_CORS_ORIGINS=http://127.0.0.1:$port PFP_RATE_UPLOADS_PER_MINUTE=0 \
-    deploy/up.sh --workers 1 --bin "$PFP_TEST_BIN" --dir "$folder/run" --env "$folder/up.env" >"$folder/output.txt" 2>&1 &
-  SYSTEM_PID=$!
-  until [[ -e $folder/up.env ]]; do
-    kill -0 "$SYSTEM_PID" 2>/dev/null || { cat "$folder/output.txt" >&2 && die "deploy/up.sh ended"; }
-    read -r -t 0.2 -u "$NEVER" _
-  done
-  set -a
-  # shellcheck source=/dev/null
-  source "$folder/up.env"
-  set +a
-}
-
-# Nothing ever comes from it: a pause without a process.
-exec {NEVER}<> <(:)
-
-# shellcheck disable=SC2317,SC2329
-end() {
-  local status=$?
-  if [[ -n $SYSTEM_PID ]]; then
-    kill -TERM "$SYSTEM_PID" 2>/dev/null
-    wait "$SYSTEM_PID"
-  fi
-  # It tells by the status whether logs are worth keeping.
-  if [[ -n $OWN_FOLDER ]]; then
-    (exit "$status")
-    clean_up
-  fi
-  exit "$status"
+  start_system browser PFP_CORS_ORIGINS="http://127.0.0.1:$port" PFP_RATE_UPLOADS_PER_MINUTE=0
 }
 
 main "$@"

@@ -99,13 +99,18 @@ async fn a_users_picture_has_an_address_that_stays() {
     assert_eq!(shown.header("location"), upload["picture_url"]);
     assert_eq!(shown.header("cache-control"), "public, max-age=60");
 
-    for nobody in ["/users/nobody/picture", "/users/%00/picture", "/users/%FF/picture"] {
-        let neutral = ask(nobody).await;
-        assert_eq!((neutral.status.as_u16(), neutral.header("content-type")), (200, "image/png"), "{nobody}");
-        let picture = image::load_from_memory(&neutral.bytes).unwrap();
-        assert_eq!((picture.width(), picture.height()), (200, 200));
-        let none = ask(&format!("{nobody}?default=404")).await;
-        assert_eq!((none.status.as_u16(), none.code().as_str()), (404, "picture_not_found"));
+    let neutral = ask("/users/nobody/picture").await;
+    assert_eq!((neutral.status.as_u16(), neutral.header("content-type")), (200, "image/png"));
+    let picture = image::load_from_memory(&neutral.bytes).unwrap();
+    assert_eq!((picture.width(), picture.height()), (200, 200));
+    for answer in [&shown, &neutral] {
+        assert_eq!(answer.header("cross-origin-resource-policy"), "cross-origin");
+    }
+    let too_long = format!("/users/{}/picture", "u".repeat(256));
+    for nobody in ["/users/nobody/picture?default=404", "/users/%00/picture", "/users/%FF/picture", &too_long]
+    {
+        let none = ask(nobody).await;
+        assert_eq!((none.status.as_u16(), none.code().as_str()), (404, "picture_not_found"), "{nobody}");
         assert_eq!(none.header("cache-control"), "no-store");
     }
     let refused = ask(&format!("{path}?default=mm")).await;

@@ -55,7 +55,7 @@ impl Declared {
         allowed: &[PictureFormat],
         max_file_size: u64,
     ) -> Result<Self, Failure> {
-        let form = form(headers.get(CONTENT_TYPE), allowed)?;
+        let form = form(content_type(headers)?, allowed)?;
         let most = if form == Form::Raw { max_file_size } else { max_file_size + FORM_OVERHEAD };
         match length {
             Some(length) if length > most => return Err(too_large(max_file_size, length)),
@@ -84,6 +84,18 @@ pub(super) fn too_large(limit: u64, actual: u64) -> Failure {
 /// `file_empty`.
 pub(super) fn empty() -> Failure {
     Failure::new(FailureCode::FileEmpty, "The file has no bytes.")
+}
+
+fn content_type(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Failure> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let first = values.next();
+    match 1 + values.count() {
+        1 => Ok(first),
+        count => {
+            let detail = format!("The request has {count} headers Content-Type; one is taken.");
+            Err(Failure::new(FailureCode::UnsupportedMediaType, detail).limit(1).actual(count))
+        }
+    }
 }
 
 fn form(content_type: Option<&HeaderValue>, allowed: &[PictureFormat]) -> Result<Form, Failure> {

@@ -175,7 +175,12 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
             "The request needs the header `Authorization: Bearer <token>`.",
         )
     };
-    let value = headers.get(AUTHORIZATION).ok_or_else(missing)?;
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or_else(missing)?;
+    // Whoever reads another one than a proxy in front of us takes the request for another user's.
+    if values.next().is_some() {
+        return Err(invalid("The request has more than one header Authorization.".to_owned()));
+    }
     let value = value.to_str().map_err(|_| invalid("The token can't be read.".to_owned()))?;
     let (scheme, token) = value.trim().split_once(' ').ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }

@@ -80,6 +80,8 @@ fn declared() -> Vec<Case> {
         let case = Case::raw(UnsupportedMediaType, "no readable type", unreadable, JPEG);
         cases.push(case.facts(json!({"allowed": allowed})));
     }
+    let twice = Case::raw(UnsupportedMediaType, "two types", "image/jpeg", JPEG);
+    cases.push(twice.header("content-type", "image/png").facts(json!({"limit": 1, "actual": 2})));
     let long = "k".repeat(256);
     for key in [long.as_str(), "", "a key", "schl\u{fc}ssel"] {
         let case = Case::raw(IdempotencyKeyInvalid, key, "image/jpeg", JPEG).header("idempotency-key", key);
@@ -164,6 +166,7 @@ fn tokens() -> Vec<Case> {
         upload(TokenInvalid, "Bearer x"),
         upload(TokenInvalid, &forged),
         upload(TokenInvalid, &long).facts(json!({"limit": 8192, "actual": 9000})),
+        Case::to(TokenInvalid, "GET", "/user/me").header("authorization", forged.as_str()),
         me(TokenInvalid, &forged),
         status(TokenInvalid, &forged),
         upload(TokenExpired, &expired),
