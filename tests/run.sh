@@ -19,6 +19,7 @@ usage: tests/run.sh [GROUP...]
   integration  every behaviour, with real PostgreSQL, RabbitMQ and MinIO
   faults       servers and workers killed, stopped and restarted
   browser      the page and the client in Chromium, and upload widgets of others
+  openapi      the served OpenAPI document held against what is answered, by Schemathesis
   up           deploy/up.sh: first start, restart, Ctrl-C, kill -9, a second copy
   corpus       everything over the folder of real pictures in PFP_TEST_CORPUS (../shared/corpus by default)
 
@@ -27,7 +28,7 @@ Without a group: all of them; corpus where its folder is there, and always in CI
 HELP
 }
 
-ALL=(format lint docs deny unit integration faults browser up corpus)
+ALL=(format lint docs deny unit integration faults browser openapi up corpus)
 
 main() {
   local wanted=("$@") group failed=()

@@ -1,15 +1,13 @@
 //! The OpenAPI document as a page: Swagger UI, served from this program, so that it needs no network.
 
-use crate::{error::ApiError, routes::no_such_page, state::AppState};
+use crate::{error::ApiError, routes::no_such_page};
 use axum::{
-    Router,
     extract::{Path, rejection::PathRejection},
     http::{
         HeaderValue,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
-    routing::get,
 };
 use pfp_shared::failure::FailureCode;
 use std::sync::Arc;
@@ -20,19 +18,17 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
     connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 /// The API's description, to read and to try.
-#[utoipa::path(get, path = "/docs", tag = "developers",
-    responses((status = 200, description = "The OpenAPI document as a page.", content_type = "text/html", body = String), crate::openapi::AnyPage))]
+#[utoipa::path(get, path = "/docs", tag = "developers", responses(crate::openapi::DocsAnswers))]
 pub async fn docs() -> Result<Response, ApiError> {
     // The page's files are below its own address, whatever path is before it.
     file("index.html", |html| html.replace("<head>", "<head>\n    <base href=\"docs/\">"))
 }
 
-/// The page's own files. No interface: they change with the page.
-pub fn files() -> Router<AppState> {
-    Router::new().route("/docs/{name}", get(docs_file))
-}
-
-async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
+/// A file that the page is made of. They change with the page: no interface.
+#[utoipa::path(get, path = "/docs/{name}", tag = "developers",
+    params(("name" = String, Path, description = "The file's name.", example = "swagger-ui.css")),
+    responses(crate::openapi::FileAnswers))]
+pub async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
     let Path(name) = name.map_err(|_| no_such_page())?;
     // Of the page itself there is one, with a base for the others.
     if name == "index.html" || name.ends_with(".map") {
@@ -42,7 +38,11 @@ async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response
 }
 
 fn file(name: &str, change: impl Fn(String) -> String) -> Result<Response, ApiError> {
-    let config = Config::new(["../openapi.json"]).try_it_out_enabled(true).persist_authorization(false);
+    // Its validator is another site's.
+    let config = Config::new(["../openapi.json"])
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .validator_url("none");
     let found = serve(name, Arc::new(config))
         .map_err(|error| ApiError::internal(FailureCode::UnexpectedError, error.to_string()))?
         .ok_or_else(no_such_page)?;
@@ -82,6 +82,7 @@ mod tests {
         }
         let start = text(docs_file(Ok(Path("swagger-initializer.js".to_owned()))).await.unwrap()).await;
         assert!(start.contains("../openapi.json"), "{start}");
+        assert!(start.contains("\"validatorUrl\": \"none\""), "{start}");
         for none in ["index.html", "nothing.js", "../Cargo.toml"] {
             assert!(docs_file(Ok(Path(none.to_owned()))).await.is_err(), "{none}");
         }

@@ -38,15 +38,20 @@ pub struct Health {
 }
 
 /// The process is up.
-#[utoipa::path(get, path = "/livez", tag = "operators", responses((status = 200, description = "The process is up.", body = Health), crate::openapi::OperatorsPage))]
+#[utoipa::path(get, path = "/livez", tag = "operators", responses(
+    (status = 200, description = "The process is up.", body = Health, example = json!({"status": "up"})),
+    crate::openapi::OperatorsPage,
+))]
 pub async fn livez() -> impl IntoResponse {
     ([NO_STORE], Json(Health { status: "up", dependencies: BTreeMap::new() }))
 }
 
 /// Uploads can be taken and pictures served.
 #[utoipa::path(get, path = "/readyz", tag = "operators", responses(
-    (status = 200, description = "Usable.", body = Health),
-    (status = 503, description = "Not usable: a dependency is out, or the process is being stopped.", body = Health),
+    (status = 200, description = "Usable.", body = Health,
+        example = json!({"status": "ready", "dependencies": {"broker": "up", "database": "up", "storage": "up"}})),
+    (status = 503, description = "Not usable: a dependency is out, or the process is being stopped.", body = Health,
+        example = json!({"status": "unavailable", "dependencies": {"broker": "up", "database": "up", "storage": "down"}})),
     crate::openapi::OperatorsPage,
 ))]
 pub async fn readyz(State(state): State<AppState>) -> impl IntoResponse {
@@ -82,7 +87,8 @@ fn readiness(
 
 /// The metrics, in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operators", responses(
-    (status = 200, description = "Metrics, in the text format of Prometheus. Not on this listener when PFP_METRICS_LISTEN is set.", content_type = "text/plain", body = String),
+    (status = 200, description = "Metrics, in the text format of Prometheus. Not on this listener when PFP_METRICS_LISTEN is set.", content_type = "text/plain", body = String,
+        example = json!("# HELP pfp_uploads_accepted_total Uploads answered with 202.\n# TYPE pfp_uploads_accepted_total counter\npfp_uploads_accepted_total 12\n")),
     crate::openapi::OperatorsPage,
 ))]
 pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
@@ -90,6 +96,7 @@ pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     state.upload_memory.show("pfp_upload_memory_bytes");
     state.picture_memory.show("pfp_picture_memory_bytes");
     state.tokens.keys().show();
+    state.changes.show();
     ([(CONTENT_TYPE, text), NO_STORE], (state.render_metrics)())
 }
 

@@ -72,6 +72,8 @@ const APPLICATION: &str = "pfp-api";
 pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<()> {
     // Several libraries bring a TLS stack; this one is for those that don't choose.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // Before whatever counts something.
+    let render_metrics = recorder()?;
     let mut connections = config.connections.clone();
     // One of them hears of changes, outside the pool.
     connections.database_connections = connections.database_connections.saturating_sub(1).max(1);
@@ -83,7 +85,6 @@ pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<(
         None => None,
     };
     let address = listener.local_addr()?;
-    let render_metrics = recorder()?;
     let state =
         AppState::new(config, services.clone(), tokens.clone(), format!("http://{address}"), render_metrics);
     tracing::info!(%address, public_url = state.public_url, storage = services.storage.describe(), "listening");

@@ -1,14 +1,12 @@
 //! `Prefer: wait=N` (RFC 7240): a client that would rather have the result in the answer.
 
+use crate::upload_status::LONGEST_WAIT;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The request's header.
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The answer's.
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-
-/// The longest wait, in seconds: who prefers more waits this long.
-const LONGEST: u64 = 30;
 
 /// How long the client would rather wait, in seconds; `None`: not at all. What can't be read is ignored, as a
 /// preference may be.
@@ -22,7 +20,9 @@ pub fn wait(headers: &HeaderMap) -> Option<u64> {
         name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"'))
     })?;
     let is_number = !wait.is_empty() && wait.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| wait.parse().unwrap_or(LONGEST).min(LONGEST)).filter(|seconds| *seconds > 0)
+    // Who prefers more waits this long.
+    let seconds = || wait.parse().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+    is_number.then(seconds).filter(|seconds| *seconds > 0)
 }
 
 /// The header that says for how long it was waited at most.

@@ -13,8 +13,8 @@ use pfp_shared::failure::FailureCode;
 
 /// Explains a failure code.
 #[utoipa::path(get, path = "/problems/{code}", tag = "developers",
-    params(("code" = String, Path, description = "A failure code, such as `file_too_large`.")),
-    responses((status = 200, description = "What the code means and what can be done about it.", content_type = "text/html", body = String), crate::openapi::NoSuchPage))]
+    params(("code" = String, Path, description = "A failure code.", example = "file_too_large")),
+    responses(crate::openapi::ProblemAnswers))]
 pub async fn problem(code: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
     let code = code.ok().and_then(|Path(name)| FailureCode::from_name(&name)).ok_or_else(no_such_page)?;
     let headers = [

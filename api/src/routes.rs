@@ -38,11 +38,11 @@ pub fn public(state: AppState) -> Router {
         .route("/pictures/{key}", get(picture))
         .route("/problems/{code}", get(problem))
         .route("/", get(page::page))
+        .route("/page/{name}", get(page::page_file))
         .route("/client.js", get(page::client))
-        .merge(page::files())
         .route("/openapi.json", get(document))
         .route("/docs", get(docs::docs))
-        .merge(docs::files())
+        .route("/docs/{name}", get(docs::docs_file))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz));
     if state.config.public_user_pictures {

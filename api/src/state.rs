@@ -1,6 +1,10 @@
 //! What every request works with.
 
-use crate::{changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory, token::TokenVerifier};
+use crate::{
+    changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory, openapi::document_of,
+    token::TokenVerifier,
+};
+use bytes::Bytes;
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
@@ -38,6 +42,8 @@ pub struct Shared {
     pub stopping: CancellationToken,
     /// Renders the metrics.
     pub render_metrics: RenderMetrics,
+    /// What `/openapi.json` answers.
+    pub document: Bytes,
 }
 
 impl AppState {
@@ -52,8 +58,8 @@ impl AppState {
     ) -> Self {
         // There from the start, so that an alert on its rate needs no first upload.
         metrics::counter!("pfp_uploads_accepted_total").absolute(0);
+        let public_url = config.public_url.clone().unwrap_or(public_url);
         Self(Arc::new(Shared {
-            public_url: config.public_url.clone().unwrap_or(public_url),
             services,
             tokens,
             upload_memory: BodyMemory::new(config.upload_memory, config.memory_wait),
@@ -62,6 +68,8 @@ impl AppState {
             work: TaskTracker::new(),
             stopping: CancellationToken::new(),
             render_metrics,
+            document: document_of(&config, &public_url),
+            public_url,
             config,
         }))
     }

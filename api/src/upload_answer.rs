@@ -42,20 +42,31 @@ pub(crate) async fn answer(
 ) -> Result<Response, ApiError> {
     let Some(seconds) = wait else { return Ok(accepted(state, &taken)) };
     let wait = Duration::from_secs(seconds);
-    // The upload is accepted: if it can't be waited for, that is the answer.
-    let row = wait_until_final(state, &user.id, taken.row.id, wait).await.unwrap_or_default();
-    let taken = Taken { row: row.unwrap_or(taken.row), ..taken };
-    if !taken.row.state.is_final() {
-        return Ok(accepted(state, &taken));
-    }
-    let mut response = match result(&taken.row) {
-        Ok(()) => user::shown(state, user).await?,
+    let id = taken.row.id;
+    let result = match wait_until_final(state, &user.id, id, wait).await {
+        Ok(Some(row)) if row.state.is_final() => result(&row),
+        Ok(Some(row)) => return Ok(accepted(state, &Taken { row, ..taken })),
+        Ok(None) => Err(Failure::new(FailureCode::UploadCancelled, "The upload went: its user was erased.")),
+        // It is accepted: that it can't be waited for is no failure of it.
+        Err(error) => return Ok(not_waited(state, &taken, &error)),
+    };
+    let mut response = match result {
+        Ok(()) => match user::shown(state, user).await {
+            Err(error) if error.failure.code.status() >= 500 => return Ok(not_waited(state, &taken, &error)),
+            shown => shown?,
+        },
         Err(failure) => ApiError::from(failure).into_response(),
     };
     let (name, value) = prefer::applied(seconds);
     response.headers_mut().insert(name, value);
     mark_replayed(&mut response, &taken);
     Ok(response)
+}
+
+/// What the client asks next tells it the rest.
+fn not_waited(state: &AppState, taken: &Taken, error: &ApiError) -> Response {
+    tracing::warn!(upload_id = %taken.row.id, code = %error.failure.code, "an accepted upload couldn't be waited for");
+    accepted(state, taken)
 }
 
 fn accepted(state: &AppState, taken: &Taken) -> Response {

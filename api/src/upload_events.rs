@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::{
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CACHE_CONTROL},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -29,12 +29,16 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// The status of one of my uploads, as it changes.
 #[utoipa::path(get, path = "/user/uploads/{id}/events", tag = "user", security(("token" = [])),
-    params(("id" = uuid::Uuid, Path, description = "The upload's id.")),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The upload's id."),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the client has seen: readers that come back by themselves send it."),
+    ),
     responses(crate::openapi::EventsAnswers))]
 pub async fn upload_events(
     State(state): State<AppState>,
     user: AuthenticatedUser,
     id: Result<Path<String>, PathRejection>,
+    request: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = id_of(id)?;
     state.require(&[Dependency::Database])?;
@@ -42,6 +46,11 @@ pub async fn upload_events(
     let changes = state.changes.subscribe(id);
     let row = queries::upload_of_user(&state.services.database, &user.id, id).await?;
     let row = Arc::new(row.ok_or_else(not_found)?);
+    if has_seen_the_end(&request, &row) {
+        return Ok(
+            (StatusCode::NO_CONTENT, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response()
+        );
+    }
     let headers = [
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         // Proxies are asked to pass each event on at once.
@@ -49,6 +58,12 @@ pub async fn upload_events(
     ];
     let events = Sse::new(events(state, changes, row));
     Ok((headers, events.keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response())
+}
+
+/// A reader that takes every end for an interruption comes back for ever; 204 is what makes it stop.
+fn has_seen_the_end(request: &HeaderMap, row: &UploadRow) -> bool {
+    let seen = request.get("last-event-id").and_then(|value| value.to_str().ok());
+    row.state.is_final() && seen == Some(row.revision.to_string().as_str())
 }
 
 /// Where a stream of events is.

@@ -25,7 +25,7 @@ use pfp_shared::{
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// The longest that a client may wait, in seconds.
+/// The longest that a client may wait, in seconds; the OpenAPI document below names it too.
 pub const LONGEST_WAIT: u64 = 30;
 
 /// The status of one of my uploads.

@@ -25,6 +25,9 @@ use pfp_shared::{
 const USUAL_PAGE: u64 = 20;
 const LARGEST_PAGE: u64 = 100;
 
+/// How often an upload is tried to be cancelled that workers take and give back meanwhile.
+const TRIES: usize = 3;
+
 /// My uploads, newest first.
 #[utoipa::path(get, path = "/user/uploads", tag = "user", security(("token" = [])),
     params(
@@ -61,20 +64,22 @@ pub async fn cancel_upload(
     let id = id_of(id)?;
     state.require(&[Dependency::Database])?;
     let database = &state.services.database;
-    let row = match queries::cancel_upload(database, &user.id, id).await? {
-        Some(row) => {
+    for _ in 0..TRIES {
+        if let Some(row) = queries::cancel_upload(database, &user.id, id).await? {
             tracing::info!(upload_id = %id, "cancelled");
             state.services.tell_changed(id).await;
-            row
+            return Ok(shown(&state, &row, &HeaderMap::new()));
         }
-        None => match queries::upload_of_user(database, &user.id, id).await? {
+        let row = queries::upload_of_user(database, &user.id, id).await?.ok_or_else(not_found)?;
+        match row.state {
             // Cancelled before: by the same request, perhaps, whose answer was lost.
-            Some(row) if row.state == UploadState::Cancelled => row,
-            Some(row) => return Err(not_cancellable(row.state).into()),
-            None => return Err(not_found()),
-        },
-    };
-    Ok(shown(&state, &row, &HeaderMap::new()))
+            UploadState::Cancelled => return Ok(shown(&state, &row, &HeaderMap::new())),
+            // A worker had it when we tried, and has given it back.
+            UploadState::Queued => {}
+            other => return Err(not_cancellable(other).into()),
+        }
+    }
+    Err(not_cancellable(UploadState::Processing).into())
 }
 
 fn not_cancellable(state: UploadState) -> Failure {

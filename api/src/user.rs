@@ -37,12 +37,15 @@ pub async fn delete_picture(
 
 /// Erases everything that is held of me: uploads, pictures, the user.
 #[utoipa::path(delete, path = "/user/me", tag = "user", security(("token" = [])), responses(crate::openapi::ErasedAnswers))]
-pub async fn erase(State(state): State<AppState>, user: AuthenticatedUser) -> Result<StatusCode, ApiError> {
+pub async fn erase(State(state): State<AppState>, user: AuthenticatedUser) -> Result<Response, ApiError> {
     state.require(&[Dependency::Database])?;
     let keep_user = !state.config.limits.create_users;
-    queries::erase_user(&state.services.database, &user.id, keep_user).await?;
+    let unfinished = queries::erase_user(&state.services.database, &user.id, keep_user).await?;
     tracing::info!("a user was erased");
-    Ok(StatusCode::NO_CONTENT)
+    for id in unfinished {
+        state.services.tell_changed(id).await;
+    }
+    Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response())
 }
 
 /// The user as they are now.

@@ -59,6 +59,11 @@ fn describe() {
         "Fetches of the key set that tokens are checked with, by outcome."
     );
     describe_gauge!("pfp_token_keys_age_seconds", Unit::Seconds, "Since the key set was last fetched.");
+    describe_gauge!("pfp_waiting_clients", "Requests that wait for an upload: long polls, Prefer, events.");
+    describe_gauge!(
+        "pfp_change_notifications_up",
+        "1 while the database's notifications are heard, else 0: waiting clients are told up to 5 s late."
+    );
     describe_counter!("pfp_jobs_total", "Jobs, by what became of them.");
     describe_counter!("pfp_job_rejections_total", "Rejected pictures, by code.");
     describe_histogram!("pfp_job_stage_duration_seconds", Unit::Seconds, "Time in each stage of a job.");

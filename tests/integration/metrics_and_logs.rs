@@ -17,6 +17,8 @@ const OF_THE_API: &[&str] = &[
     "pfp_upload_bytes",
     "pfp_upload_memory_bytes",
     "pfp_picture_memory_bytes",
+    "pfp_waiting_clients",
+    "pfp_change_notifications_up",
     "pfp_dependency_up",
     "pfp_panics_total",
 ];
@@ -78,6 +80,8 @@ async fn every_metric_is_served_under_its_name_with_its_labels() {
         (api, r#"pfp_upload_memory_bytes{kind="budget"} 134217728"#),
         (api, r#"pfp_picture_memory_bytes{kind="budget"} 67108864"#),
         (api, r#"pfp_dependency_up{dependency="database"} 1"#),
+        (api, "pfp_waiting_clients 0"),
+        (api, "pfp_change_notifications_up 1"),
         (worker, r#"pfp_jobs_total{outcome="succeeded"} 2"#),
         (worker, r#"pfp_jobs_total{outcome="rejected"} 1"#),
         (worker, r#"pfp_job_rejections_total{code="picture_corrupt"} 1"#),

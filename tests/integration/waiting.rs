@@ -180,7 +180,10 @@ async fn events_tell_the_present_state_first_and_then_each_further_one_to_the_en
     let mut events = Events::of(&ada, &location).await;
     assert_eq!(events.next().await.unwrap().data, last.data);
     assert!(events.next().await.is_none());
-    let others = system.client("bob").get(&format!("{location}/events")).await;
+    let path = format!("{location}/events");
+    let again = ada.request("GET", &path).header("last-event-id", &last.id).send().await.unwrap();
+    assert_eq!(again.status(), 204, "a reader that comes back by itself stops");
+    let others = system.client("bob").get(&path).await;
     assert_eq!((others.status.as_u16(), others.code().as_str()), (404, "upload_not_found"));
     system.finish().await;
 }

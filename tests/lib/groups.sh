@@ -49,6 +49,8 @@ group_faults() {
 
 group_browser() { run_folder && binaries && tests/browser/run.sh; }
 
+group_openapi() { run_folder && binaries && tests/openapi/run.sh --generation-deterministic; }
+
 group_up() { run_folder && binaries && tests/up/run.sh; }
 
 group_corpus() {
@@ -66,5 +68,7 @@ group_corpus() {
 
 group_soak() {
   binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
-  PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test faults -- --test-threads=1
+  PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test faults -- --test-threads=1 || return 1
+  # Other requests each time; it prints the seed that repeats them.
+  tests/openapi/run.sh --max-examples 500
 }

@@ -105,9 +105,10 @@ pub async fn sweep_once(worker: &Worker) -> Result<bool, DatabaseError> {
     let published = publish_due(worker).await;
     let deleted = delete_due(worker).await;
     let removed = in_batches(|| queries::remove_retained(database, BATCH, config.retention)).await;
+    let forgotten = in_batches(|| queries::forget_erased_users(database, BATCH)).await;
     // Each is done whatever became of the one before.
     let mut more = false;
-    for step in [expired, requeued, published, deleted, removed] {
+    for step in [expired, requeued, published, deleted, removed, forgotten] {
         more |= step?;
     }
     Ok(more)

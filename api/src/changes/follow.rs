@@ -29,11 +29,17 @@ pub async fn follow(changes: Changes, database: Database, stop: CancellationToke
 
 /// Hears notifications, on a connection that is made anew whenever it ends.
 async fn listen(changes: &Changes, database: &Database) {
+    let hears = metrics::gauge!("pfp_change_notifications_up");
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let mut was_told = false;
     loop {
         match listener(database).await {
             Ok(mut listener) => {
+                hears.set(1.0);
                 backoff.reset();
+                if std::mem::take(&mut was_told) {
+                    tracing::info!("changes of uploads are heard of again");
+                }
                 // What changed while nobody listened.
                 changes.waited_for().into_iter().for_each(|id| changes.note(id));
                 while let Some(text) = listener.next().await {
@@ -43,8 +49,13 @@ async fn listen(changes: &Changes, database: &Database) {
                 }
                 tracing::debug!("the connection that hears of changes has ended");
             }
-            Err(error) => tracing::debug!(%error, "changes can't be heard of"),
+            // Once: it is tried again and again, and a database that is out tells of itself.
+            Err(error) if !std::mem::replace(&mut was_told, true) => {
+                tracing::warn!(%error, "changes of uploads aren't heard of: waiting clients are told up to 5 s late");
+            }
+            Err(error) => tracing::debug!(%error, "changes of uploads aren't heard of"),
         }
+        hears.set(0.0);
         backoff.wait().await;
     }
 }

@@ -53,7 +53,7 @@ impl Changes {
     pub fn subscribe(&self, id: UploadId) -> Subscription {
         let mut waiting = lock(&self.0.waiting);
         let rows = waiting.entry(id).or_insert_with(|| watch::channel(Seen::Nothing).0).subscribe();
-        Subscription { changes: self.clone(), id, rows }
+        Subscription { changes: self.clone(), id, rows: Some(rows) }
     }
 
     /// Notes that an upload has changed, if anybody waits for it.
@@ -73,6 +73,12 @@ impl Changes {
             }
             self.0.some_changed.notified().await;
         }
+    }
+
+    /// Shows in the metrics how many wait.
+    pub fn show(&self) {
+        let waiting: usize = lock(&self.0.waiting).values().map(watch::Sender::receiver_count).sum();
+        metrics::gauge!("pfp_waiting_clients").set(f64::from(u32::try_from(waiting).unwrap_or(u32::MAX)));
     }
 
     /// Every upload that somebody waits for.
@@ -107,7 +113,8 @@ impl Changes {
 pub struct Subscription {
     changes: Changes,
     id: UploadId,
-    rows: watch::Receiver<Seen>,
+    /// There until dropped.
+    rows: Option<watch::Receiver<Seen>>,
 }
 
 impl Subscription {
@@ -118,8 +125,9 @@ impl Subscription {
             Seen::Row(row) => row.revision > revision,
             Seen::Gone => true,
         };
+        let rows = self.rows.as_mut()?;
         // The sender lives in the map for as long as this subscription does.
-        match self.rows.wait_for(is_news).await.as_deref() {
+        match rows.wait_for(is_news).await.as_deref() {
             Ok(Seen::Row(row)) => Some(Arc::clone(row)),
             _ => None,
         }
@@ -129,8 +137,9 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut waiting = lock(&self.changes.0.waiting);
-        // Our own receiver is still counted.
-        if waiting.get(&self.id).is_some_and(|waiters| waiters.receiver_count() <= 1) {
+        // Under the lock, so that of two that end at once the second one sees that it is the last.
+        self.rows = None;
+        if waiting.get(&self.id).is_some_and(|waiters| waiters.receiver_count() == 0) {
             waiting.remove(&self.id);
         }
     }
@@ -188,5 +197,24 @@ mod tests {
         assert_eq!(changes.waited_for(), [id]);
         drop(other);
         assert!(changes.waited_for().is_empty());
+    }
+
+    #[test]
+    fn nothing_stays_of_waiters_that_end_at_the_same_moment() {
+        let (changes, id) = (Changes::default(), UploadId::generate());
+        for _ in 0..5_000 {
+            let start = std::sync::Barrier::new(2);
+            let subscriptions = [changes.subscribe(id), changes.subscribe(id)];
+            std::thread::scope(|scope| {
+                for subscription in subscriptions {
+                    let start = &start;
+                    scope.spawn(move || {
+                        start.wait();
+                        drop(subscription);
+                    });
+                }
+            });
+            assert!(changes.waited_for().is_empty());
+        }
     }
 }

@@ -2,16 +2,12 @@
 
 use crate::error::Problem;
 use pfp_shared::failure::{Failure, FailureCode};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use utoipa::{
-    Modify,
-    openapi::{
-        self, Content, ContentBuilder, Header, HeaderBuilder, Object, Ref, RefOr, Response, ResponseBuilder,
-        Schema, Type,
-        example::{Example, ExampleBuilder},
-        path::{Operation, PathItem},
-        schema::{AdditionalProperties, ObjectBuilder},
-    },
+use utoipa::openapi::{
+    ContentBuilder, Header, HeaderBuilder, Object, Ref, RefOr, Response, ResponseBuilder, Type,
+    example::{Example, ExampleBuilder},
+    schema::ObjectBuilder,
 };
 
 /// Answers by their status.
@@ -34,9 +30,25 @@ pub(super) fn retry_after(when: &str) -> Header {
 }
 
 /// An answer with JSON of a schema of the document.
-pub(super) fn json(schema: &str, description: &str) -> ResponseBuilder {
-    let content = Content::new(Some(Ref::from_schema_name(schema)));
-    ResponseBuilder::new().description(description).content("application/json", content)
+pub(super) fn json(schema: &str, example: Value, description: &str) -> ResponseBuilder {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).example(Some(example));
+    ResponseBuilder::new().description(description).content("application/json", content.build())
+}
+
+/// An answer with a page for people, and what it may load.
+pub(super) fn page(description: &str) -> ResponseBuilder {
+    let content = ContentBuilder::new().schema(Some(Object::with_type(Type::String))).build();
+    ResponseBuilder::new()
+        .description(description)
+        .content("text/html", content)
+        .header("Content-Security-Policy", text("What the page may load."))
+}
+
+/// 304, with the tag that the client named.
+pub(super) fn unchanged() -> ResponseBuilder {
+    ResponseBuilder::new()
+        .description("Unchanged: If-None-Match names its ETag.")
+        .header("ETag", text("As the request named it."))
 }
 
 /// Answers for failures: one for each status, with its codes.
@@ -68,8 +80,10 @@ fn problem(status: u16, codes: &[FailureCode]) -> Response {
     if status == 405 {
         answer = answer.header("Allow", text("The methods that the address takes."));
     }
-    if matches!(status, 429 | 503) || codes.contains(&FailureCode::IdempotencyKeyInUse) {
+    if matches!(status, 429 | 503) {
         answer = answer.header("Retry-After", retry_after("always there"));
+    } else if codes.contains(&FailureCode::IdempotencyKeyInUse) {
+        answer = answer.header("Retry-After", retry_after("there with `idempotency_key_in_use`"));
     }
     answer.build()
 }
@@ -102,40 +116,4 @@ fn failure(code: FailureCode) -> Failure {
         FailureCode::QueryInvalid => failure.limit(30).actual("31").allowed("0 to 30"),
         _ => failure,
     }
-}
-
-/// Objects in answers have the members that they name, and no others.
-pub(super) struct ClosedAnswers;
-
-impl Modify for ClosedAnswers {
-    fn modify(&self, document: &mut openapi::OpenApi) {
-        let components = document.components.get_or_insert_default();
-        for name in ["Upload", "Uploads", "User", "Problem", "Health"] {
-            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
-                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-            }
-        }
-    }
-}
-
-/// Adds the header that every answer carries.
-pub(super) struct RequestIdEverywhere;
-
-impl Modify for RequestIdEverywhere {
-    fn modify(&self, document: &mut openapi::OpenApi) {
-        for item in document.paths.paths.values_mut() {
-            for operation in operations(item) {
-                for answer in operation.responses.responses.values_mut() {
-                    if let RefOr::T(answer) = answer {
-                        let id = text("The request's id: the client's own, if it sent a sane one.");
-                        answer.headers.insert("X-Request-Id".to_owned(), id.into());
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.delete, &mut item.head, &mut item.put].into_iter().flatten()
 }

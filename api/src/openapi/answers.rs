@@ -1,19 +1,29 @@
-//! The answers of the routes whose headers and codes are many.
+//! What a user's own requests are answered with.
 
-use super::answer::{Answers, json, number, problems, retry_after, text};
-use pfp_shared::{failure::FailureCode, picture_format::PictureFormat};
+use super::{
+    answer::{Answers, json, problems, retry_after, text, unchanged},
+    examples,
+};
+use pfp_shared::failure::FailureCode;
 use utoipa::{
     IntoResponses,
-    openapi::{Content, Object, ResponseBuilder, Type},
+    openapi::{
+        ContentBuilder, Header, Object, RefOr, ResponseBuilder, Type,
+        link::{Link, LinkBuilder},
+        schema::ObjectBuilder,
+    },
 };
 
 use FailureCode as Code;
 
 const TOKEN: [Code; 4] =
     [Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenKeysUnavailable];
-const ANY_TIME: [Code; 2] = [Code::UnexpectedError, Code::ShuttingDown];
+pub(super) const ANY_TIME: [Code; 2] = [Code::UnexpectedError, Code::ShuttingDown];
 
-fn with(mut answers: Answers, more: impl IntoIterator<Item = (&'static str, ResponseBuilder)>) -> Answers {
+pub(super) fn with(
+    mut answers: Answers,
+    more: impl IntoIterator<Item = (&'static str, ResponseBuilder)>,
+) -> Answers {
     answers.extend(more.into_iter().map(|(status, answer)| (status.to_owned(), answer.build().into())));
     answers
 }
@@ -56,21 +66,50 @@ impl IntoResponses for UploadAnswers {
             Code::DatabaseUnavailable,
             Code::Overloaded,
         ];
-        let accepted = json("Upload", "Accepted: from here on it reaches a final state, whatever happens.")
-            .header("Location", text("Where its status is: `/user/uploads/{id}`."))
-            .header("Retry-After", retry_after("always there"))
-            .header("ETag", text("The upload's revision."))
-            .header(
-                "Idempotency-Replayed",
-                text("`true` when the Idempotency-Key was used before with the same bytes and crop: the first request's upload as it is now."),
-            );
+        let accepted = json(
+            "Upload",
+            examples::queued(),
+            "Accepted: from here on it reaches a final state, whatever happens.",
+        )
+        .header("Location", text("Where its status is: `/user/uploads/{id}`."))
+        .header("Retry-After", retry_after("always there"))
+        .header("ETag", text("The upload's revision."))
+        .header("Idempotency-Replayed", replayed())
+        .link("status", of_upload("upload_status"))
+        .link("events", of_upload("upload_events"))
+        .link("cancel", of_upload("cancel_upload"));
         let waited = json(
             "User",
+            examples::user(),
             "With `Prefer: wait`, and final in time: the user, with the new picture (or a later one).",
         )
-        .header("Preference-Applied", text("`wait=N`: how long it was waited at most."));
-        with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", waited), ("202", accepted)])
+        .header("Preference-Applied", applied())
+        .header("Idempotency-Replayed", replayed());
+        let mut refused = problems(&[&own[..], &TOKEN, &ANY_TIME].concat());
+        // What became of the upload, for a client that has waited.
+        for status in ["400", "404", "409", "500"] {
+            if let Some(RefOr::T(answer)) = refused.get_mut(status) {
+                answer.headers.insert("Preference-Applied".to_owned(), applied().into());
+                answer.headers.insert("Idempotency-Replayed".to_owned(), replayed().into());
+            }
+        }
+        with(refused, [("200", waited), ("202", accepted)])
     }
+}
+
+/// Another request about the upload that the answer shows.
+fn of_upload(operation: &str) -> Link {
+    LinkBuilder::new().operation_id(operation).parameter("id", "$response.body#/id").build()
+}
+
+fn replayed() -> Header {
+    text(
+        "`true` when the Idempotency-Key was used before with the same bytes and crop: this is about the first request's upload, as it is now.",
+    )
+}
+
+fn applied() -> Header {
+    text("`wait=N`, where the upload was waited for and has become final: for how long at most.")
 }
 
 /// Of an upload's status.
@@ -80,13 +119,10 @@ impl IntoResponses for StatusAnswers {
     fn responses() -> Answers {
         let own =
             [Code::QueryInvalid, Code::UploadNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
-        let shown = json("Upload", "The upload.")
+        let shown = json("Upload", examples::succeeded(), "The upload.")
             .header("ETag", text("The upload's revision, the same from every process."))
             .header("Retry-After", retry_after("there until the upload is final"));
-        let unchanged = ResponseBuilder::new()
-            .description("Unchanged: If-None-Match names its ETag.")
-            .header("ETag", text("The upload's revision."))
-            .header("Retry-After", retry_after("there until the upload is final"));
+        let unchanged = unchanged().header("Retry-After", retry_after("there until the upload is final"));
         with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", shown), ("304", unchanged)])
     }
 }
@@ -97,13 +133,33 @@ pub struct EventsAnswers;
 impl IntoResponses for EventsAnswers {
     fn responses() -> Answers {
         let own = [Code::UploadNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
-        let stream = Content::new(Some(Object::with_type(Type::String)));
+        let stream = ContentBuilder::new().schema(Some(event())).example(Some(examples::event())).build();
         let events = ResponseBuilder::new()
             .description("Server-sent events: `event: status`, `id:` the upload's revision, `data:` an Upload. The present state comes first, a comment every 15 seconds; the stream ends after a final state.")
             .content("text/event-stream", stream)
             .header("X-Accel-Buffering", text("`no`."));
-        with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", events)])
+        let over = ResponseBuilder::new()
+            .description("Last-Event-ID names a final state: there is nothing more to come.");
+        with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", events), ("204", over)])
     }
+}
+
+/// One event of the stream.
+fn event() -> Object {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let upload = text()
+        .content_media_type("application/json")
+        .description(Some("An Upload as JSON (`#/components/schemas/Upload`)."));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("One event of the stream."))
+        .property("event", text().enum_values(Some(["status"])))
+        .property("id", text().pattern(Some("^[0-9]+$")).description(Some("The upload's revision.")))
+        .property("data", upload)
+        .required("event")
+        .required("id")
+        .required("data")
+        .build()
 }
 
 /// Of a page of uploads.
@@ -112,7 +168,7 @@ pub struct UploadsAnswers;
 impl IntoResponses for UploadsAnswers {
     fn responses() -> Answers {
         let own = [Code::QueryInvalid, Code::MethodNotAllowed, Code::DatabaseUnavailable];
-        let page = json("Uploads", "The uploads, and where the next page begins.");
+        let page = json("Uploads", examples::uploads(), "The uploads, and where the next page begins.");
         with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", page)])
     }
 }
@@ -128,8 +184,9 @@ impl IntoResponses for CancelAnswers {
             Code::UploadNotCancellable,
             Code::DatabaseUnavailable,
         ];
-        let cancelled = json("Upload", "The upload, cancelled: now, or by an earlier request.")
-            .header("ETag", text("The upload's revision."));
+        let cancelled =
+            json("Upload", examples::cancelled(), "The upload, cancelled: now, or by an earlier request.")
+                .header("ETag", text("The upload's revision."));
         with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", cancelled)])
     }
 }
@@ -145,92 +202,13 @@ impl IntoResponses for ErasedAnswers {
     }
 }
 
-/// Of any user's picture.
-pub struct UserPictureAnswers;
-
-impl IntoResponses for UserPictureAnswers {
-    fn responses() -> Answers {
-        let own =
-            [Code::QueryInvalid, Code::PictureNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
-        let shown = ResponseBuilder::new()
-            .description("The picture is at another address.")
-            .header("Location", text("The picture's address, which never changes."))
-            .header("Cache-Control", text("`public, max-age=60`."));
-        let neutral = ResponseBuilder::new()
-            .description("The user shows none: a neutral picture.")
-            .content("image/png", Content::new(Some(Object::with_type(Type::String))))
-            .header("Cache-Control", text("`public, max-age=60`."));
-        with(problems(&[&own[..], &ANY_TIME].concat()), [("200", neutral), ("302", shown)])
-    }
-}
-
 /// Of a user.
 pub struct UserAnswers;
 
 impl IntoResponses for UserAnswers {
     fn responses() -> Answers {
         let own = [Code::UserNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
-        let shown = json("User", "The user; with nulls before the first upload.");
+        let shown = json("User", examples::user(), "The user; with nulls before the first upload.");
         with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", shown)])
-    }
-}
-
-/// Of a picture.
-pub struct PictureAnswers;
-
-impl IntoResponses for PictureAnswers {
-    fn responses() -> Answers {
-        let own = [
-            Code::PictureNotFound,
-            Code::MethodNotAllowed,
-            Code::StoragePermissionDenied,
-            Code::StorageError,
-            Code::StorageUnavailable,
-            Code::Overloaded,
-        ];
-        let cached = |answer: ResponseBuilder| {
-            answer
-                .header("ETag", text("Strong: names the bytes."))
-                .header("Cache-Control", text("`public, max-age=…, immutable`."))
-                .header("Content-Security-Policy", text("`default-src 'none'; sandbox`."))
-                .header("Cross-Origin-Resource-Policy", text("`cross-origin`."))
-                .header("X-Content-Type-Options", text("`nosniff`."))
-        };
-        let mut picture = cached(ResponseBuilder::new().description("The picture's bytes."))
-            .header("Content-Length", number("Bytes of the picture."));
-        for format in PictureFormat::ALL {
-            picture =
-                picture.content(format.media_type(), Content::new(Some(Object::with_type(Type::String))));
-        }
-        let unchanged =
-            cached(ResponseBuilder::new().description("Unchanged: If-None-Match names its ETag."));
-        with(problems(&[&own[..], &ANY_TIME].concat()), [("200", picture), ("304", unchanged)])
-    }
-}
-
-/// Of a page that is always there.
-pub struct AnyPage;
-
-impl IntoResponses for AnyPage {
-    fn responses() -> Answers {
-        problems(&[&[Code::MethodNotAllowed][..], &ANY_TIME].concat())
-    }
-}
-
-/// Of what operators ask, which is answered to the very end.
-pub struct OperatorsPage;
-
-impl IntoResponses for OperatorsPage {
-    fn responses() -> Answers {
-        problems(&[Code::MethodNotAllowed, Code::UnexpectedError])
-    }
-}
-
-/// Of a page that may not be there.
-pub struct NoSuchPage;
-
-impl IntoResponses for NoSuchPage {
-    fn responses() -> Answers {
-        problems(&[&[Code::NotFound, Code::MethodNotAllowed][..], &ANY_TIME].concat())
     }
 }

@@ -2,33 +2,42 @@
 
 mod answer;
 mod answers;
+mod examples;
+mod finish;
+mod pages;
 mod request;
 
 pub use answers::{
-    AnyPage, CancelAnswers, ErasedAnswers, EventsAnswers, NoSuchPage, OperatorsPage, PictureAnswers,
-    StatusAnswers, UploadAnswers, UploadsAnswers, UserAnswers, UserPictureAnswers,
+    CancelAnswers, ErasedAnswers, EventsAnswers, StatusAnswers, UploadAnswers, UploadsAnswers, UserAnswers,
+};
+pub use pages::{
+    ClientAnswers, DocsAnswers, DocumentAnswers, FileAnswers, OperatorsPage, PageAnswers, PictureAnswers,
+    ProblemAnswers, UserPictureAnswers,
 };
 pub use request::{PictureBytes, UploadForm, UploadParameters};
 
-use self::answer::{ClosedAnswers, RequestIdEverywhere};
+use self::finish::{ClosedAnswers, HeadOfPictures, HeadersOfAll, NoNullParameters, Token};
 use crate::{
+    config::ApiConfig,
     docs,
     error::Problem,
     health,
     health::Health,
     page, pictures, problems,
     shown::{Upload, Uploads, User},
+    state::AppState,
     upload_events, upload_picture, upload_status, uploads, user, user_picture,
 };
 use axum::{
-    Json,
-    http::{HeaderValue, header::CACHE_CONTROL},
+    extract::State,
+    http::{
+        HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
     response::IntoResponse,
 };
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
+use bytes::Bytes;
+use utoipa::OpenApi;
 
 /// The document of every route.
 #[derive(OpenApi)]
@@ -50,15 +59,17 @@ use utoipa::{
         pictures::picture,
         problems::problem,
         page::page,
+        page::page_file,
         page::client,
         health::livez,
         health::readyz,
         health::metrics,
         document,
-        docs::docs
+        docs::docs,
+        docs::docs_file
     ),
     components(schemas(Upload, Uploads, User, Problem, Health)),
-    modifiers(&Token, &RequestIdEverywhere, &ClosedAnswers),
+    modifiers(&Token, &NoNullParameters, &HeadOfPictures, &HeadersOfAll, &ClosedAnswers),
     tags(
         (name = "user", description = "What a user does, by a token."),
         (name = "pictures", description = "Finished pictures, public."),
@@ -68,26 +79,22 @@ use utoipa::{
 )]
 struct Document;
 
-struct Token;
-
-impl Modify for Token {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT")
-            .description(Some(
-                "Signed as the server is configured: HS256 with a secret, or RS256, ES256 or EdDSA (Ed25519) with a private key whose public one the server knows, by `kid` if it has them from a key set. The claims `sub` (the user's id, 1 to 255 characters) and `exp` are required; `nbf` is checked, and `iss` and `aud` where the server is told what they have to be. A header with `crit` is refused.",
-            ))
-            .build();
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("token", SecurityScheme::Http(scheme));
-    }
+/// The document of what these settings serve, as JSON.
+#[must_use]
+pub fn document_of(config: &ApiConfig, public_url: &str) -> Bytes {
+    let document = finish::served(Document::openapi(), config, public_url);
+    // It has no map with keys that aren't text, the only thing that can't be written.
+    serde_json::to_vec(&document).unwrap_or_default().into()
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "developers", responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value), AnyPage))]
-pub async fn document() -> impl IntoResponse {
-    ([(CACHE_CONTROL, HeaderValue::from_static("no-cache"))], Json(Document::openapi()))
+#[utoipa::path(get, path = "/openapi.json", tag = "developers", responses(DocumentAnswers))]
+pub async fn document(State(state): State<AppState>) -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (headers, state.document.clone())
 }
 
 #[cfg(test)]
@@ -109,9 +116,11 @@ mod tests {
             "/",
             "/client.js",
             "/docs",
+            "/docs/{name}",
             "/livez",
             "/metrics",
             "/openapi.json",
+            "/page/{name}",
             "/pictures/{key}",
             "/problems/{code}",
             "/readyz",
@@ -128,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_names_the_request_id_header() {
+    fn every_answer_names_the_headers_that_all_have() {
         for (path, operations) in json()["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
                 for (status, answer) in operation["responses"].as_object().unwrap() {
-                    assert!(
-                        answer["headers"]["X-Request-Id"].is_object(),
-                        "{method} {path} {status}: {answer}"
-                    );
+                    for name in ["X-Request-Id", "X-Content-Type-Options", "Cache-Control"] {
+                        let header = &answer["headers"][name];
+                        assert!(header.is_object(), "{method} {path} {status}: {answer}");
+                    }
                 }
             }
         }
@@ -162,6 +171,22 @@ mod tests {
         for name in ["Upload", "Uploads", "User", "Problem", "Health"] {
             let schema = &document["components"]["schemas"][name];
             assert_eq!(schema["additionalProperties"], false, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_answer_with_json_or_events_has_an_example() {
+        for (path, operations) in json()["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    for (media_type, content) in answer["content"].as_object().into_iter().flatten() {
+                        let is_binary =
+                            media_type.starts_with("image/") || media_type.starts_with("text/html");
+                        let has_one = !content["example"].is_null() || content["examples"].is_object();
+                        assert!(has_one || is_binary, "{method} {path} {status} {media_type}");
+                    }
+                }
+            }
         }
     }
 

@@ -3,8 +3,9 @@
 use utoipa::{
     IntoParams, ToSchema,
     openapi::{
-        Object, Required, Type,
+        Required, Type,
         path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::ObjectBuilder,
     },
 };
 
@@ -51,38 +52,66 @@ pub struct UploadParameters;
 
 impl IntoParams for UploadParameters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let crop = ObjectBuilder::new().schema_type(Type::String).pattern(Some(CROP));
+        let key = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,255}$"));
+        let any = || ObjectBuilder::new().schema_type(Type::String);
         vec![
-            text(
+            parameter(
                 ParameterIn::Query,
                 "crop",
                 "What to keep of the picture: `x,y,width,height` in pixels of the upright picture. A form's part `crop` goes before it.",
+                crop,
+                Some("120,80,640,640"),
             ),
-            text(
+            parameter(
                 ParameterIn::Header,
                 "Idempotency-Key",
                 "1 to 255 visible ASCII characters, kept for 24 hours per user: a request that is sent again with the same key, bytes and crop is the same upload.",
+                key,
+                // One to be copied would soon stand for two files.
+                None,
             ),
-            text(
+            parameter(
                 ParameterIn::Header,
                 "Prefer",
-                "`wait=N` (RFC 7240): the answer is held for N seconds (at most 30) until the upload is final.",
+                "`wait=N` (RFC 7240): the answer is held for N seconds (at most 30) until the upload is final. What can't be read is ignored.",
+                any(),
+                Some("wait=10"),
             ),
-            text(ParameterIn::Header, "X-Request-Id", "1 to 128 characters of `A-Z a-z 0-9 . _ -`."),
-            text(
+            parameter(
+                ParameterIn::Header,
+                "X-Request-Id",
+                "1 to 128 characters of `A-Z a-z 0-9 . _ -`; another one is replaced.",
+                any(),
+                Some("web-7f3a"),
+            ),
+            parameter(
                 ParameterIn::Header,
                 "traceparent",
-                "A W3C trace context; the upload's job belongs to this trace.",
+                "A W3C trace context; the upload's job belongs to this trace. What can't be read is ignored.",
+                any(),
+                Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
             ),
         ]
     }
 }
 
-fn text(place: ParameterIn, name: &str, description: &str) -> Parameter {
+/// Four numbers, the last two from 1.
+const CROP: &str = r"^[0-9]{1,9}(\.[0-9]{1,9})?,[0-9]{1,9}(\.[0-9]{1,9})?,[1-9][0-9]{0,8}(\.[0-9]{1,9})?,[1-9][0-9]{0,8}(\.[0-9]{1,9})?$";
+
+fn parameter(
+    place: ParameterIn,
+    name: &str,
+    description: &str,
+    schema: ObjectBuilder,
+    example: Option<&str>,
+) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(place)
         .required(Required::False)
         .description(Some(description))
-        .schema(Some(Object::with_type(Type::String)))
+        .schema(Some(schema.build()))
+        .example(example.map(Into::into))
         .build()
 }

@@ -6,14 +6,12 @@ mod file;
 use self::file::File;
 use crate::{error::ApiError, routes::no_such_page, state::AppState};
 use axum::{
-    Router,
     extract::{Path, State, rejection::PathRejection},
     http::{
         HeaderMap, HeaderName, HeaderValue,
         header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, REFERRER_POLICY},
     },
     response::Response,
-    routing::get,
 };
 use std::sync::LazyLock;
 use url::Url;
@@ -57,14 +55,10 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     ]
 });
 
-/// The page's own files. No interface: they change with the page.
-pub fn files() -> Router<AppState> {
-    Router::new().route("/page/{name}", get(page_file))
-}
-
 /// The page where a user changes the picture.
 #[utoipa::path(get, path = "/", tag = "pictures",
-    responses((status = 200, description = "A page for people.", content_type = "text/html", body = String), crate::openapi::NoSuchPage))]
+    params(("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has.")),
+    responses(crate::openapi::PageAnswers))]
 pub async fn page(State(state): State<AppState>, request: HeaderMap) -> Response {
     let mut response = PAGE.answer(&request);
     let headers = response.headers_mut();
@@ -79,7 +73,8 @@ pub async fn page(State(state): State<AppState>, request: HeaderMap) -> Response
 
 /// The client for browsers, a JavaScript module that any site may import.
 #[utoipa::path(get, path = "/client.js", tag = "developers",
-    responses((status = 200, description = "A module without dependencies; its comments explain it.", content_type = "text/javascript", body = String), crate::openapi::NoSuchPage))]
+    params(("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has.")),
+    responses(crate::openapi::ClientAnswers))]
 pub async fn client(request: HeaderMap) -> Response {
     let mut response = CLIENT.answer(&request);
     let headers = response.headers_mut();
@@ -91,7 +86,12 @@ pub async fn client(request: HeaderMap) -> Response {
     response
 }
 
-async fn page_file(
+/// A file that the page is made of. They change with the page: no interface.
+#[utoipa::path(get, path = "/page/{name}", tag = "developers",
+    params(("name" = String, Path, description = "The file's name.", example = "page.css"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what the client has.")),
+    responses(crate::openapi::FileAnswers))]
+pub async fn page_file(
     name: Result<Path<String>, PathRejection>,
     request: HeaderMap,
 ) -> Result<Response, ApiError> {

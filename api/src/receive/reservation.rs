@@ -100,8 +100,8 @@ async fn renew(state: AppState, id: UploadId, lost: CancellationToken, end: Canc
 
 /// The row is gone, so nothing was accepted.
 pub(crate) fn gone() -> Failure {
-    let detail =
-        "The upload's reservation was lost while the database was out. Nothing was kept; send it again.";
+    let detail = "The upload's reservation is gone: its user was erased meanwhile, or the database was out for \
+        longer than it is held. Nothing was kept; send it again.";
     Failure::new(FailureCode::DatabaseUnavailable, detail)
 }
 

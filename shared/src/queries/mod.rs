@@ -1,6 +1,7 @@
 //! Every SQL statement, a function each. Times come from the database's clock, every step of an upload is a
 //! compare-and-set, and each statement begins with the name of its function, which the server's views show.
 
+mod accept;
 mod changes;
 mod claims;
 mod client_deletes;
@@ -9,10 +10,11 @@ mod gauges;
 mod installation;
 mod jobs;
 mod listing;
-mod receive;
+mod reserve;
 mod show;
 mod sweep;
 
+pub use accept::{Accepted, accept, mark_published};
 pub use changes::{listen_for_changes, notify_changed, uploads};
 pub use claims::{Claim, ClaimedJob, claim, renew_claim};
 pub use client_deletes::{WithoutPicture, cancel_upload, delete_picture, erase_user};
@@ -28,14 +30,14 @@ pub use listing::{
     ListingProgress, finish_listing, forget_held, held_deletions, hold_deletions, release_held,
     resume_listing, save_listing, try_lock_listing, unnamed_keys,
 };
-pub use receive::{
-    Accepted, EarlierUpload, Refusal, Reservation, Reserve, UploadLimits, accept, forget_reservation,
-    mark_published, renew_reservation, reserve,
+pub use reserve::{
+    EarlierUpload, Refusal, Reservation, Reserve, UploadLimits, forget_reservation, renew_reservation,
+    reserve,
 };
 pub use show::{UploadPage, UploadRow, UserRow, upload_of_user, upload_state, uploads_of_user, user};
 pub use sweep::{
-    DueJob, LostClaim, expire_reservations, remove_retained, requeue_lost_claims, take_lost_messages,
-    take_unpublished, unpublish,
+    DueJob, LostClaim, expire_reservations, forget_erased_users, remove_retained, requeue_lost_claims,
+    take_lost_messages, take_unpublished, unpublish,
 };
 
 use crate::{database::DatabaseError, failure::Failure};

@@ -177,6 +177,18 @@ pub async fn unpublish(database: &Database, ids: &[UploadId]) -> Result<(), Data
     Ok(())
 }
 
+/// Forgets the token buckets of users that were erased long enough ago for every bucket to be full again.
+///
+/// # Errors
+/// The database failed.
+pub async fn forget_erased_users(database: &Database, batch: i64) -> Result<u64, DatabaseError> {
+    let sql = "-- forget_erased_users
+        DELETE FROM erased_users WHERE id_sha256 IN (
+            SELECT id_sha256 FROM erased_users WHERE erased_at < now() - interval '2 minutes'
+            LIMIT $1 FOR UPDATE SKIP LOCKED)";
+    database.within(async { database.session().await?.execute(sql, &[&batch]).await }).await
+}
+
 /// Removes a batch of final uploads that are older than the retention. A row whose idempotency key is younger
 /// than a day stays; the row's trigger lists the staged bytes of failed ones.
 ///

@@ -1,6 +1,6 @@
-//! Reserve and accept: what the API does to an upload's row.
+//! Reserve: the row of an upload before a byte of it is stored.
 
-use super::{column, seconds, show::UploadRow};
+use super::{column, seconds};
 use crate::{
     database::{Database, DatabaseError, Durability, Session},
     storage::staged_key,
@@ -134,15 +134,22 @@ async fn lock_user(
         SELECT least($2::float8, coalesce(upload_tokens, $2::float8)
             + greatest(extract(epoch FROM clock_timestamp() - upload_tokens_at)::float8, 0) * $2::float8 / 60) AS tokens
         FROM users WHERE id = $1 FOR NO KEY UPDATE";
+    const CREATE: &str = "-- reserve: create_user
+        INSERT INTO users (id, upload_tokens, upload_tokens_at)
+        SELECT new.id, erased.upload_tokens, erased.upload_tokens_at FROM (VALUES ($1::text)) AS new (id)
+            LEFT JOIN erased_users AS erased ON erased.id_sha256 = sha256(convert_to(new.id, 'UTF8'))
+        ON CONFLICT (id) DO NOTHING";
     let capacity = f64::from(limits.per_minute);
-    if let Some(row) = session.optional(LOCK, &[&user_id, &capacity]).await? {
-        return Ok(Some(tokens(&row)?.unwrap_or(capacity)));
+    // One that another request has just created may be erased before it is locked.
+    for _ in 0..3 {
+        if let Some(row) = session.optional(LOCK, &[&user_id, &capacity]).await? {
+            return Ok(Some(tokens(&row)?.unwrap_or(capacity)));
+        }
+        if !limits.create_users {
+            return Ok(None);
+        }
+        session.execute(CREATE, &[&user_id]).await?;
     }
-    if !limits.create_users {
-        return Ok(None);
-    }
-    let insert = "-- reserve: create_user\nINSERT INTO users (id) VALUES ($1) ON CONFLICT (id) DO NOTHING";
-    session.execute(insert, &[&user_id]).await?;
     let row = session.one(LOCK, &[&user_id, &capacity]).await?;
     Ok(Some(tokens(&row)?.unwrap_or(capacity)))
 }
@@ -233,70 +240,6 @@ pub async fn forget_reservation(
             if removed == 1 && !staged {
                 session.execute(unlist, &[&staged_key(id)]).await?;
             }
-            session.commit().await
-        })
-        .await
-}
-
-/// What is known of an upload once all its bytes are staged.
-#[derive(Debug)]
-pub struct Accepted<'a> {
-    /// The upload.
-    pub id: UploadId,
-    /// Whose it is.
-    pub user_id: &'a str,
-    /// Its bytes.
-    pub size_bytes: u64,
-    /// What its content is.
-    pub content_type: &'a str,
-    /// SHA-256 of its bytes.
-    pub content_sha256: &'a [u8],
-    /// The client's crop.
-    pub crop: Option<&'a serde_json::Value>,
-}
-
-/// The second transaction, durable: under the user's row lock it takes the generation and makes the upload
-/// `queued`. From here on it can't be lost. Returns when it was accepted; `None`: the row is gone, nothing was
-/// accepted.
-///
-/// # Errors
-/// The database failed. If the outcome is unknown, the row has to be read again.
-pub async fn accept(
-    database: &Database,
-    accepted: &Accepted<'_>,
-) -> Result<Option<UploadRow>, DatabaseError> {
-    // The generation is taken for the row that the join yields, which is after the user's row was locked.
-    let sql = "-- accept
-        WITH owner AS (SELECT id FROM users WHERE id = $2 FOR NO KEY UPDATE)
-        UPDATE uploads SET status = 'queued', generation = nextval('picture_generations'),
-            size_bytes = $3, content_type = $4, content_sha256 = $5, crop = $6, lease_until = NULL,
-            created_at = clock_timestamp(), updated_at = clock_timestamp(), run_after = clock_timestamp(),
-            revision = revision + 1
-        FROM owner WHERE uploads.id = $1 AND uploads.user_id = owner.id AND status = 'receiving'
-        RETURNING uploads.id, status, attempts, size_bytes, content_type, picture_key, failure, revision, created_at,
-            updated_at, finished_at";
-    let Accepted { id, user_id, size_bytes, content_type, content_sha256, crop } = accepted;
-    let size = i64::try_from(*size_bytes).unwrap_or(i64::MAX);
-    let work = async {
-        let mut session = database.session().await?;
-        let row = session.optional(sql, &[&id.0, user_id, &size, content_type, content_sha256, crop]).await?;
-        row.as_ref().map(UploadRow::read).transpose()
-    };
-    database.within(work).await
-}
-
-/// Notes that the broker has confirmed the upload's message. Losing this costs a duplicate message.
-///
-/// # Errors
-/// The database failed.
-pub async fn mark_published(database: &Database, id: UploadId) -> Result<(), DatabaseError> {
-    let sql = "-- mark_published
-        UPDATE uploads SET published_at = now() WHERE id = $1 AND status = 'queued' AND published_at IS NULL";
-    database
-        .within(async {
-            let mut session = database.session().await?;
-            session.begin(Durability::Relaxed).await?;
-            session.execute(sql, &[&id.0]).await?;
             session.commit().await
         })
         .await
