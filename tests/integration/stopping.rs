@@ -77,7 +77,7 @@ async fn a_client_that_waits_for_a_status_is_answered_with_the_present_one() {
     let wait = head("GET", &format!("{location}?wait=30"), &[("Authorization", &token)]);
     let mut waiting = Raw::sending(&system.apis[0].address, &wait).await;
     until("the request is being served", PATIENCE, async || {
-        // Its upload is looked up again and again.
+        // It has looked at its upload once; from then on it only listens.
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%upload_of_user%'";
         (system.database.count(sql).await > 0).then_some(())
     })

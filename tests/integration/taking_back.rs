@@ -10,6 +10,7 @@ use pfp_tests::{
     wait::{PATIENCE, until},
 };
 use serde_json::Value;
+use std::time::Duration;
 
 fn photo() -> Vec<u8> {
     pictures::bytes("bench-170kb.jpg")
@@ -93,13 +94,17 @@ async fn an_upload_that_is_cancelled_while_workers_claim_is_either_cancelled_or_
         let client = system.client(&format!("user-{number}"));
         async move {
             let location = client.accepted(photo()).await;
+            // Some at once, some when a worker may have begun.
+            tokio::time::sleep(Duration::from_millis(number % 8 * 10)).await;
             let cancelled = delete(&client, &location).await.status == 200;
             let status = client.finished(&location).await["status"].clone();
             assert_eq!(status, if cancelled { "cancelled" } else { "succeeded" });
             assert_eq!(client.me().await["profile_picture_url"].is_null(), cancelled);
+            cancelled
         }
     });
-    join_all(both).await;
+    let outcomes = join_all(both).await;
+    assert!(outcomes.contains(&true) && outcomes.contains(&false), "they met: {outcomes:?}");
     system.finish().await;
 }
 
@@ -154,8 +159,11 @@ async fn a_picture_that_is_deleted_while_others_are_promoted_never_dangles() {
         let client = system.client(&format!("user-{number}"));
         async move {
             let location = client.accepted(photo()).await;
-            let (_, deleted) =
-                join(client.finished(&location), delete(&client, "/user/profile-picture")).await;
+            let later = async {
+                tokio::time::sleep(Duration::from_millis(number % 10 * 20)).await;
+                delete(&client, "/user/profile-picture").await
+            };
+            let (_, deleted) = join(client.finished(&location), later).await;
             assert_eq!(deleted.status, 200);
             let shown = client.me().await["profile_picture_url"].clone();
             let upload = client.get(&location).await.json();
@@ -163,9 +171,14 @@ async fn a_picture_that_is_deleted_while_others_are_promoted_never_dangles() {
             if let Some(url) = shown.as_str() {
                 assert_eq!(client.get(url).await.status, 200);
             }
+            upload["status"].clone()
         }
     });
-    join_all(both).await;
+    let outcomes = join_all(both).await;
+    assert!(
+        outcomes.contains(&"succeeded".into()) && outcomes.contains(&"superseded".into()),
+        "{outcomes:?}"
+    );
     system.finish().await;
 }
 
@@ -186,6 +199,55 @@ async fn an_erased_user_leaves_nothing_and_may_come_back() {
     ada.upload_and_wait(photo()).await;
     assert!(!ada.picture().await.is_empty());
     system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_oneself_allows_no_more_uploads_a_minute_and_is_forgotten_soon() {
+    for users in ["create", "require"] {
+        let setup = Setup::new().workers(0).set("PFP_USERS", users).set("PFP_RATE_UPLOADS_PER_MINUTE", "2");
+        let mut system = setup.start().await;
+        if users == "require" {
+            system.database.run("INSERT INTO users (id) VALUES ('ada')").await;
+        }
+        let ada = system.client("ada");
+        for _ in 0..2 {
+            ada.accepted(photo()).await;
+        }
+        for _ in 0..2 {
+            assert_eq!(delete(&ada, "/user/me").await.status, 204);
+            assert_eq!(ada.upload(photo()).await.code(), "rate_limited", "{users}");
+        }
+        assert_eq!(delete(&ada, "/user/me").await.status, 204);
+        let kept = "SELECT count(*) FROM erased_users";
+        assert_eq!(system.database.count(kept).await, i64::from(users == "create"));
+        let named = "SELECT count(*) FROM erased_users WHERE erased_users::text LIKE '%ada%'";
+        assert_eq!(system.database.count(named).await, 0);
+        system.database.run("UPDATE erased_users SET erased_at = now() - interval '3 minutes'").await;
+        system.start_worker();
+        system.ready().await;
+        until("it is forgotten", PATIENCE, async || (system.database.count(kept).await == 0).then_some(()))
+            .await;
+        system.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_uploads_of_years_is_erased() {
+    let system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    ada.accepted(photo()).await;
+    system
+        .database
+        .run(
+            "INSERT INTO uploads (id, user_id, status, generation, size_bytes, content_type, failure, finished_at)
+                SELECT gen_random_uuid(), 'ada', 'rejected', nextval('picture_generations'), 1, 'image/png',
+                    '{\"code\": \"picture_corrupt\", \"detail\": \"\"}', now() FROM generate_series(1, 2500)",
+        )
+        .await;
+    assert_eq!(delete(&ada, "/user/me").await.status, 204);
+    let left = "SELECT (SELECT count(*) FROM uploads) + (SELECT count(*) FROM users)";
+    assert_eq!(system.database.count(left).await, 0);
+    system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

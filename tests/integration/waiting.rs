@@ -10,6 +10,7 @@ use pfp_tests::{
     wait::{PATIENCE, until},
 };
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 fn photo() -> Vec<u8> {
     pictures::bytes("bench-170kb.jpg")
@@ -40,6 +41,23 @@ async fn listening(system: &TestSystem) -> i64 {
     system.database.count(sql).await
 }
 
+/// Until so many clients wait at an API.
+async fn waiting_at(system: &TestSystem, api: usize, clients: usize) {
+    let line = format!("pfp_waiting_clients {clients}");
+    system.apis[api].shows(&line).await;
+}
+
+/// Asks for a client's upload to become final, in a task of its own; tells its status and how long that took.
+fn waits(client: &Client, location: &str) -> JoinHandle<(String, Duration)> {
+    let (client, path) = (client.clone(), format!("{location}?wait=30"));
+    tokio::spawn(async move {
+        let asked = Instant::now();
+        let answer = client.get(&path).await;
+        let status = answer.json()["status"].as_str().map(str::to_owned).unwrap_or_default();
+        (status, asked.elapsed())
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_clients_of_every_api_are_told_at_once_and_cost_one_connection_for_each_api() {
     let (system, store) = with_a_held_worker(Setup::new().apis(2)).await;
@@ -48,17 +66,28 @@ async fn waiting_clients_of_every_api_are_told_at_once_and_cost_one_connection_f
     let locations = join_all(clients.iter().map(|client| client.accepted(photo()))).await;
     let waiting = clients.iter().zip(&locations).enumerate().map(|(number, (client, location))| {
         // At the API that didn't take the upload.
-        let client = system.client_at((number + 1) % 2, &client.user);
-        let path = format!("{location}?wait=20");
-        tokio::spawn(async move { (client.get(&path).await.json()["status"].clone(), Instant::now()) })
+        waits(&system.client_at((number + 1) % 2, &client.user), location)
     });
     let waiting: Vec<_> = waiting.collect();
-    until("both APIs listen", PATIENCE, async || (listening(&system).await == 2).then_some(())).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    for api in 0..2 {
+        system.apis[api].shows("pfp_change_notifications_up 1").await;
+        waiting_at(&system, api, 4).await;
+    }
+    assert_eq!(listening(&system).await, 2);
     store.heal();
     for told in join_all(waiting).await {
         assert_eq!(told.unwrap().0, "succeeded");
     }
+    // The notification is what tells them: what is read every five seconds would be too late on the whole.
+    let told = Instant::now();
+    let mut late = Vec::new();
+    for client in &clients {
+        let location = client.accepted(photo()).await;
+        let (status, took) = waits(client, &location).await.unwrap();
+        assert_eq!(status, "succeeded");
+        late.push(took);
+    }
+    assert!(told.elapsed() < Duration::from_secs(8 * 2), "{late:?}");
     system.finish().await;
 }
 
@@ -67,31 +96,72 @@ async fn a_change_that_nobody_was_notified_of_is_told_some_seconds_later() {
     let system = Setup::new().workers(0).start().await;
     let ada = system.client("ada");
     let location = ada.accepted(photo()).await;
-    let waiting = tokio::spawn({
-        let (ada, path) = (system.client("ada"), format!("{location}?wait=30"));
-        async move {
-            let asked = Instant::now();
-            (ada.get(&path).await.json()["status"].clone(), asked.elapsed())
-        }
-    });
-    until("the API listens", PATIENCE, async || (listening(&system).await == 1).then_some(())).await;
-    // By hand, with no notification, and with the connection cut that would have heard one.
-    system
-        .database
-        .run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%listen_for_changes%'
-                AND datname = current_database() AND pid <> pg_backend_pid();
-             UPDATE uploads SET status = 'cancelled', finished_at = now(), revision = revision + 1",
-        )
-        .await;
+    let waiting = waits(&ada, &location);
+    system.apis[0].shows("pfp_change_notifications_up 1").await;
+    waiting_at(&system, 0, 1).await;
+    cancel_by_hand(&system).await;
     let (status, took) = waiting.await.unwrap();
     assert_eq!(status, "cancelled");
     assert!(took < Duration::from_secs(15), "{took:?}");
-    until("the API listens again", PATIENCE, async || (listening(&system).await == 1).then_some(())).await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_clients_are_told_of_what_changed_while_the_api_did_not_listen() {
+    let system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    system.apis[0].shows("pfp_change_notifications_up 1").await;
+    let waiting = waits(&ada, &location);
+    waiting_at(&system, 0, 1).await;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%listen_for_changes%'
+        AND datname = current_database() AND pid <> pg_backend_pid()";
+    assert_eq!(system.database.count(cut).await, 1);
+    cancel_by_hand(&system).await;
+    assert_eq!(waiting.await.unwrap().0, "cancelled");
+    // It listens again: the next one is told by a notification.
+    let location = ada.accepted(photo()).await;
+    system.apis[0].shows("pfp_change_notifications_up 1").await;
+    let waiting = waits(&ada, &location);
+    waiting_at(&system, 0, 1).await;
+    let cancelled = ada.request("DELETE", &location).send().await.unwrap();
+    assert_eq!(cancelled.status(), 200);
+    assert_eq!(waiting.await.unwrap().0, "cancelled");
+    system.stop().await;
+}
+
+/// With no notification.
+async fn cancel_by_hand(system: &TestSystem) {
     system
         .database
-        .run("INSERT INTO object_deletions (object_key) SELECT 'staging/' || id FROM uploads")
+        .run(
+            "UPDATE uploads SET status = 'cancelled', finished_at = now(), revision = revision + 1;
+             INSERT INTO object_deletions (object_key) SELECT 'staging/' || id FROM uploads",
+        )
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_an_upload_is_told_that_its_user_was_erased() {
+    let system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    let poll = tokio::spawn({
+        let (ada, path) = (ada.clone(), format!("{location}?wait=30"));
+        async move { ada.get(&path).await }
+    });
+    let prefers = tokio::spawn({
+        let ada = ada.clone();
+        async move { upload_preferring(&ada, "wait=30", photo()).await }
+    });
+    waiting_at(&system, 0, 2).await;
+    let erased = Instant::now();
+    assert_eq!(ada.request("DELETE", "/user/me").send().await.unwrap().status(), 204);
+    let poll = poll.await.unwrap();
+    assert_eq!((poll.status.as_u16(), poll.code().as_str()), (404, "upload_not_found"));
+    let prefers = prefers.await.unwrap();
+    assert_eq!((prefers.status.as_u16(), prefers.code().as_str()), (409, "upload_cancelled"));
+    assert!(erased.elapsed() < Duration::from_secs(20), "{:?}", erased.elapsed());
     system.stop().await;
 }
 

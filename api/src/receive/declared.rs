@@ -92,7 +92,7 @@ fn content_type(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Failure> {
     match 1 + values.count() {
         1 => Ok(first),
         count => {
-            let detail = format!("The request has {count} headers Content-Type; one is taken.");
+            let detail = format!("The request has {count} headers Content-Type; it may have 1.");
             Err(Failure::new(FailureCode::UnsupportedMediaType, detail).limit(1).actual(count))
         }
     }
