@@ -26,9 +26,13 @@ static CLIENT: LazyLock<File> = LazyLock::new(|| {
         include_str!("client/errors.js"),
         include_str!("client/inspect.js"),
         include_str!("client/fit.js"),
+        include_str!("client/watch.js"),
         include_str!("client/transport.js"),
+        include_str!("client/persist.js"),
         include_str!("client/events.js"),
+        include_str!("client/following.js"),
         include_str!("client/answers.js"),
+        include_str!("client/unfinished.js"),
         include_str!("client/client.js"),
     );
     File::new("client.js", source)
