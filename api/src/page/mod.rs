@@ -56,6 +56,7 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
         File::new("progress.js", include_str!("ui/progress.js")),
         File::new("saving.js", include_str!("ui/saving.js")),
         File::new("session.js", include_str!("ui/session.js")),
+        File::new("stopping.js", include_str!("ui/stopping.js")),
         File::new("uploads.css", include_str!("ui/uploads.css")),
         File::new("words.js", include_str!("ui/words.js")),
     ]
