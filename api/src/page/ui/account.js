@@ -42,7 +42,8 @@ export function showCurrentPicture() {
 export async function showUploads() {
   if (!isSignedIn()) return [];
   try {
-    return await showHistory(current(), user?.profile_picture_url ?? null, then.cancel);
+    const picture = user?.profile_picture_url ?? null;
+    return await showHistory({ session: current(), current: picture, onCancel: then.cancel, onTrouble: showError });
   } catch (error) {
     // What became of an upload, and the button to try it again, matter more than the list.
     const matters = !(error instanceof PfpError) || error.status === 401 || part("notice").hidden;

@@ -1,6 +1,6 @@
 // The user's uploads so far, newest first, page by page.
 
-import { element, part } from "./dom.js";
+import { element, noPicture, part } from "./dom.js";
 import { STATUS, ago, bytes, explained, typeName } from "./words.js";
 
 /** @typedef {import("../client.js").Upload} Upload */
@@ -11,8 +11,6 @@ const PAGE_SIZE = 8;
 const list = part("uploads");
 const more = part("more");
 
-/** @type {string | null} */
-let next = null;
 /** What is shown when an older look comes back after a newer one. */
 let look = 0;
 /** The ids that were seen; null before any were. @type {Set<string> | null} */
@@ -31,12 +29,19 @@ export function forgetHistory() {
 }
 
 /**
- * @param {Session} session
- * @param {string | null} current The address of the user's picture.
- * @param {(id: string) => void} onCancel
+ * @typedef {object} View
+ * @property {Session} session
+ * @property {string | null} current The address of the user's picture.
+ * @property {(id: string) => void} onCancel
+ * @property {(error: unknown) => void} onTrouble
+ */
+
+/**
+ * @param {View} view
  * @returns {Promise<Upload[]>} the newest ones; none where the server can't list
  */
-export async function showHistory({ client, signal }, current, onCancel) {
+export async function showHistory(view) {
+  const { client, signal } = view.session;
   const mine = ++look;
   const page = await client.list({ limit: PAGE_SIZE, signal }).catch((error) => {
     // An older server has no list.
@@ -48,55 +53,52 @@ export async function showHistory({ client, signal }, current, onCancel) {
   part("history").hidden = !page;
   if (!page) return [];
   seen ??= new Set();
-  list.replaceChildren(...page.uploads.map((upload) => item(upload, current, onCancel)));
+  list.replaceChildren(...page.uploads.map((upload) => item(upload, view)));
   part("history-empty").hidden = page.uploads.length > 0;
-  continueFrom(page.next_cursor, { client, signal }, current, onCancel);
+  continueFrom(page.next_cursor, view);
   return page.uploads;
 }
 
 /**
  * @param {string | null} cursor
- * @param {Session} session
- * @param {string | null} current
- * @param {(id: string) => void} onCancel
+ * @param {View} view
  */
-function continueFrom(cursor, session, current, onCancel) {
-  next = cursor;
+function continueFrom(cursor, view) {
+  const { client, signal } = view.session;
   more.hidden = !cursor;
   more.onclick = async () => {
     const mine = look;
     more.disabled = true;
-    const page = await session.client.list({ limit: PAGE_SIZE, cursor: next, signal: session.signal }).catch(() => null);
+    const page = await client.list({ limit: PAGE_SIZE, cursor, signal }).catch(view.onTrouble);
     more.disabled = false;
     if (!page || mine !== look) return;
-    const items = page.uploads.map((upload) => item(upload, current, onCancel));
+    const items = page.uploads.map((upload) => item(upload, view));
     list.append(...items);
     // The keyboard goes on with what has come.
     items[0]?.setAttribute("tabindex", "-1");
     items[0]?.focus();
-    continueFrom(page.next_cursor, session, current, onCancel);
+    continueFrom(page.next_cursor, view);
   };
 }
 
 /**
  * @param {Upload} upload
- * @param {string | null} current
- * @param {(id: string) => void} onCancel
+ * @param {View} view
  * @returns {HTMLElement}
  */
-function item(upload, current, onCancel) {
+function item(upload, { current, onCancel }) {
   const { id, status, created_at, size_bytes, content_type, picture_url, failure } = upload;
   knowUpload(id);
   const isCurrent = picture_url !== null && picture_url === current;
   const picture = element("span", { className: "avatar s48" });
-  picture.append(picture_url ? element("img", { src: picture_url, alt: "" }) : part("no-picture").content.cloneNode(true));
+  picture.append(picture_url ? element("img", { src: picture_url, alt: "" }) : noPicture());
   const time = element("time", { dateTime: created_at, textContent: ago(created_at) });
   time.title = new Date(created_at).toLocaleString("en");
   const facts = element("p", { className: "upload-facts" }, time, `, ${bytes(size_bytes)}, ${typeName(content_type)}`);
   const words = element(
     "div",
     { className: "upload-words" },
-    element("p", { className: `upload-status status-${status}`, textContent: isCurrent ? "Current picture" : STATUS[status] }),
+    element("p", { className: `upload-status status-${isCurrent ? "current" : status}`, textContent: isCurrent ? "Current picture" : STATUS[status] }),
     facts,
   );
   if (failure) {

@@ -152,9 +152,15 @@ const STOPPED = {
   superseded: stayed,
   succeeded: () => showRemark("Too late to stop", "Your photo had arrived already, and is your picture now."),
   unsent: stayed,
-  gone: () => showRemark("Stopped", "Your photo had been sent, but nothing has arrived so far. If it still does, it is listed below: cancel it there."),
+  gone: () => {
+    showRemark("Stopped", "Your photo had been sent, but nothing has arrived so far. If it still does, it appears below: cancel it there.");
+    setTimeout(showUploads, LATE * 1000);
+  },
   unknown: () => showRemark("Stopped, perhaps too late", "The server can't be asked whether your photo had arrived. Reload this page later to see."),
 };
+
+/** Seconds after which even a slow network has passed on what a browser had given it. */
+const LATE = 8;
 
 const CAN_BE_REPEATED = ["upload_incomplete", "upload_cancelled", "idempotency_key_reused"];
 
