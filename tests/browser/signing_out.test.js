@@ -42,6 +42,7 @@ async function isOnlyOf(card, first) {
   assert.equal(await card.part("notice").isVisible(), false);
   assert.equal(await card.page.locator("#uploads li").count(), 0);
   assert.ok(!(await card.page.content()).includes(first), "nothing of the first is on the page");
+  assert.equal(await card.page.locator("img[src]").count(), 0);
 }
 
 for (const how of ["form", "link"]) {

@@ -4,7 +4,7 @@ import { isFinal } from "../client.js";
 import { askForToken, react, showCurrentPicture, showError, showUploads, showUser, user } from "./account.js";
 import { showCrop, showNothingComing } from "./avatars.js";
 import { takePhotos } from "./choosing.js";
-import { draw, openCropper } from "./cropper.js";
+import { closeCropper, draw, openCropper } from "./cropper.js";
 import { part, showPanel } from "./dom.js";
 import { hideNotice, showSuccess } from "./notice.js";
 import { cancel, isRunning, resume, save, stopWaiting } from "./saving.js";
@@ -55,6 +55,7 @@ async function choose(file) {
 function forgetPhoto() {
   if (photo) URL.revokeObjectURL(photo.url);
   photo = null;
+  closeCropper();
 }
 
 function discard() {

@@ -32,12 +32,22 @@ export function showStep(step) {
   });
   part("progress-text").textContent = TEXT[step];
   part("progress-share").textContent = "";
-  part("stop").hidden = !["preparing", "sending", "queued"].includes(step);
+  hideStop(!["preparing", "sending", "queued"].includes(step));
   showNote(note);
   // How long these take isn't known.
   bar.removeAttribute("value");
   spoken = 0;
   announce(TEXT[step]);
+}
+
+/**
+ * The keyboard doesn't fall out of the panel with it.
+ * @param {boolean} isHidden
+ */
+function hideStop(isHidden) {
+  const hadFocus = document.activeElement === part("stop");
+  part("stop").hidden = isHidden;
+  if (isHidden && hadFocus) part("progress").focus();
 }
 
 /** @param {{ sent: number, total: number }} progress */
