@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { closeBrowser, newPage } from "./harness/browser.js";
 import { Card, openCard } from "./harness/card.js";
-import { held, newUser, packageFile, url } from "./harness/system.js";
+import { ask, held, newUser, packageFile, pictureBytes, url } from "./harness/system.js";
 
 after(closeBrowser);
 
@@ -62,7 +62,40 @@ for (const [width, colorScheme] of [320, 768, 1280].flatMap((width) => [[width, 
     await card.pick("other-pdf-as.jpg");
     await card.hasFailed();
     await isAccessible(page, "refused");
+    await page.evaluate(async () => (await import("./page/notice.js")).showRemark("Stopped", "Your photo had been sent, but nothing has arrived so far."));
+    await isAccessible(page, "remark");
   });
+}
+
+for (const [width, colorScheme] of [320, 1280].flatMap((width) => [[width, "light"], [width, "dark"]])) {
+  test(`a history of every outcome is accessible, ${width} pixels wide and ${colorScheme}`, async (t) => {
+    const user = newUser();
+    // Each is final before the next.
+    for (const name of [PHOTO, "cut-baseline-50.jpg", "animated-50-frames.gif", "png-rgb-8.png"]) await upload(user, name, 30);
+    const release = held(t);
+    const { id } = await upload(user, "size-200x200-baseline.jpg");
+    await ask(user, `/user/uploads/${id}`, { method: "DELETE" });
+    await upload(user, PHOTO);
+    const card = await openCard(t, { user, colorScheme, viewport: { width, height: 900 } });
+    const { page } = card;
+    const statuses = () => page.locator(".upload-status").allInnerTexts();
+    await card.isAt("queued");
+    await page.locator("#uploads img").evaluateAll((all) => Promise.all(all.map((img) => img.decode())));
+    assert.deepEqual(await statuses(), ["Waiting", "Cancelled", "Current picture", "Made, then replaced", "Not usable", "Made, then replaced"]);
+    await isAccessible(page, "history-waiting");
+    await targetsAreLarge(page);
+    release();
+    await card.isLive();
+    await page.locator("#uploads [data-status=queued]").waitFor({ state: "detached" });
+    await isAccessible(page, "history");
+    await targetsAreLarge(page);
+  });
+}
+
+/** Past the page. */
+async function upload(user, name, wait = 0) {
+  const headers = { "Content-Type": "application/octet-stream", ...(wait && { Prefer: `wait=${wait}` }) };
+  return await (await ask(user, "/user/upload-profile-picture", { method: "POST", headers, body: pictureBytes(name) })).json();
 }
 
 test("everything can be done by the keyboard alone", async (t) => {

@@ -80,6 +80,9 @@ test("a phone offers its camera", async (t) => {
   const card = await openCard(t, { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
   await card.page.locator("label[for=camera]").waitFor();
   assert.equal(await card.part("camera").getAttribute("capture"), "user");
+  await card.pick("size-400x400-baseline.jpg");
+  await card.part("crop").waitFor();
+  assert.match(await card.part("crop-help").innerText(), /^Drag the photo, pinch to zoom, or tap/);
 });
 
 test("the token of a link is taken out of the address and kept for this tab alone", async (t) => {

@@ -4,26 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { closeBrowser, newPage } from "./harness/browser.js";
+import { closeBrowser } from "./harness/browser.js";
 import { base64Of } from "./harness/card.js";
-import { held, newUser, packageFile, tokenOf, url } from "./harness/system.js";
+import { pageWithClient } from "./harness/client.js";
+import { held, packageFile, url } from "./harness/system.js";
 
 after(closeBrowser);
-
-/** A page that has a client of a user of its own, and a photo. */
-async function pageWithClient(test) {
-  const page = await newPage(test);
-  await page.goto(url);
-  await page.evaluate(
-    async ({ token, photo }) => {
-      window.pfp = await import("./client.js");
-      window.client = new window.pfp.Client({ token });
-      window.photo = new Blob([Uint8Array.from(atob(photo), (c) => c.charCodeAt(0))]);
-    },
-    { token: tokenOf(newUser()), photo: base64Of("size-400x400-baseline.jpg") },
-  );
-  return page;
-}
 
 test("an upload resolves with the picture, and tells each state once", async (t) => {
   const page = await pageWithClient(t);

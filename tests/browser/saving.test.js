@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { closeBrowser } from "./harness/browser.js";
 import { openCard } from "./harness/card.js";
+import { problem, refuse, serveProxy } from "./harness/proxy.js";
 import { ask, held, pictureBytes } from "./harness/system.js";
 
 after(closeBrowser);
@@ -117,6 +118,57 @@ test("a server that is busy is asked again after the time that it tells", async 
   await card.page.locator("#progress-note:has-text('Trying again in')").waitFor();
   await card.isLive();
   assert.ok(times[1] - times[0] >= 2000, String(times));
+});
+
+test("the words about a retry go when bytes flow again, and those about a conversion stay", async (t) => {
+  const release = held(t);
+  let refused = 0;
+  const base = await serveProxy(t, (exchange) => {
+    const isFirst = exchange.incoming.url.startsWith("/user/upload-profile-picture") && refused++ === 0;
+    if (isFirst) refuse(exchange, "overloaded", 503, { "Retry-After": "2" });
+    else exchange.pass();
+  });
+  const card = await openCard(t, { base });
+  await card.pick("size-5mib-and-1.jpg");
+  const shown = await textsOf(card, "progress-note");
+  await card.save();
+  await card.part("progress-note").filter({ hasText: "Trying again in" }).waitFor();
+  await card.isAt("queued");
+  const notes = (await shown()).map((text) => text.slice(0, 9));
+  assert.deepEqual(notes, ["Converted", "The serve", "Converted"]);
+  release();
+  await card.isLive();
+});
+
+test("the words about a retry go when the state is seen again", async (t) => {
+  const release = held(t);
+  const card = await openCard(t);
+  let lost = true;
+  await card.page.route(/\/user\/uploads\//, (route) => (lost ? route.abort("connectionreset") : route.continue()));
+  await card.pick(PHOTO);
+  await card.save();
+  await card.part("progress-note").filter({ hasText: "can't be reached" }).waitFor();
+  lost = false;
+  await card.isAt("queued");
+  assert.equal(await card.part("progress-note").innerText(), "");
+  release();
+  await card.isLive();
+});
+
+test("a key that was used for something else is a new upload's turn", async (t) => {
+  const card = await openCard(t);
+  let asked = 0;
+  await card.page.route("**/user/upload-profile-picture*", (route) => {
+    if (asked++ > 0) return route.continue();
+    return route.fulfill({ status: 422, contentType: "application/problem+json", json: problem("idempotency_key_reused", 422) });
+  });
+  await card.pick(PHOTO);
+  await card.save();
+  await card.hasFailed();
+  await card.part("notice-again").click();
+  await card.isLive();
+  const keys = card.posts.map((post) => post.headers()["idempotency-key"]);
+  assert.deepEqual([keys.length, new Set(keys).size], [2, 2]);
 });
 
 test("where the connection stays away the page says so, and trying again is enough", async (t) => {

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, request } from "node:http";
 import { after, test } from "node:test";
-import { atEnd } from "./harness/at_end.js";
 import { closeBrowser, newPage } from "./harness/browser.js";
 import { Card } from "./harness/card.js";
+import { serveProxy } from "./harness/proxy.js";
 import { newUser, tokenOf, url } from "./harness/system.js";
 
 after(closeBrowser);
@@ -35,24 +33,10 @@ test("the client may be imported by any site", async () => {
 });
 
 test("the page works under a path of a proxy", async (t) => {
-  const proxy = createServer((incoming, outgoing) => {
-    if (!incoming.url.startsWith("/a/path/")) return outgoing.writeHead(404).end();
-    const target = new URL(incoming.url.slice("/a/path".length), url);
-    const passed = request(target, { method: incoming.method, headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(outgoing);
-    });
-    incoming.pipe(passed);
-  });
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  atEnd(t, () => {
-    proxy.closeAllConnections();
-    proxy.close();
-  });
+  const proxy = await serveProxy(t, undefined, "/a/path");
   const page = await newPage(t);
   const card = new Card(page, newUser());
-  await page.goto(`http://127.0.0.1:${proxy.address().port}/a/path/#token=${tokenOf(card.user)}`);
+  await page.goto(`${proxy}/#token=${tokenOf(card.user)}`);
   await card.part("choose").waitFor();
   await card.pick("size-400x400-baseline.jpg");
   await card.save();

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { closeBrowser } from "./harness/browser.js";
 import { openCard } from "./harness/card.js";
+import { problem } from "./harness/proxy.js";
 import { ask, held, pictureBytes } from "./harness/system.js";
 
 after(closeBrowser);
@@ -54,6 +55,18 @@ test("a long list comes a page at a time, and the keyboard goes on with what has
   assert.equal(new Set(ids).size, 11);
   assert.equal(await card.page.evaluate(() => document.activeElement.dataset.id), ids[8]);
   await card.part("more").waitFor({ state: "hidden" });
+});
+
+test("a page of the list that can't be had is told of, and can be asked for again", async (t) => {
+  const card = await openCard(t);
+  for (let i = 0; i < 9; i++) await send(card.user);
+  await card.page.reload();
+  await card.page.route(/cursor=/, (route) => route.fulfill({ status: 500, contentType: "application/problem+json", json: problem("unexpected_error", 500) }));
+  await card.part("more").click();
+  assert.match(await card.hasFailed(), /Something went wrong on our side/);
+  await card.page.unrouteAll();
+  await card.part("more").click();
+  await card.page.locator("#uploads li").nth(8).waitFor();
 });
 
 test("a queued upload is cancelled, and the picture stays as it was", async (t) => {

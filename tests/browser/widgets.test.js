@@ -107,3 +107,41 @@ test("the client is imported by another site, and works there", async (t) => {
   assert.deepEqual([code, status, allowed.length], ["invalid_format", 400, 3]);
   assert.match(requestId, /^[0-9a-f-]{36}$/);
 });
+
+test("the client works in a worker of another site, where there is no document", async (t) => {
+  const { page, user, target } = await pageWith(t, {});
+  const seen = await page.evaluate(
+    async ({ module, token, photo }) => {
+      const script = `
+        import { Client } from ${JSON.stringify(module)};
+        onmessage = async ({ data: { token, photo } }) => {
+          const told = { statuses: [], sent: 0 };
+          try {
+            const file = new Blob([Uint8Array.from(atob(photo), (c) => c.charCodeAt(0))]);
+            const upload = await new Client({ token }).upload(file, {
+              crop: { x: 10, y: 10, width: 200, height: 200 },
+              onPrepared: ({ reencoded, type }) => Object.assign(told, { reencoded, type }),
+              onProgress: ({ sent }) => (told.sent = sent),
+              onStatus: ({ status }) => told.statuses.push(status),
+            });
+            postMessage({ ...told, upload });
+          } catch (error) {
+            postMessage({ fault: String(error) });
+          }
+        };`;
+      const worker = new Worker(URL.createObjectURL(new Blob([script], { type: "text/javascript" })), { type: "module" });
+      const answer = new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(message));
+      });
+      worker.postMessage({ token, photo });
+      return await answer;
+    },
+    { module: `${url}/client.js`, token: target.token, photo: base64Of("other.webp") },
+  );
+  assert.equal(seen.fault, undefined);
+  assert.deepEqual([seen.reencoded, seen.type, seen.statuses.at(-1)], [true, "image/jpeg", "succeeded"]);
+  assert.equal(seen.sent, seen.upload.size_bytes);
+  const me = await (await ask(user, "/user/me")).json();
+  assert.equal(me.profile_picture_url, seen.upload.picture_url);
+});

@@ -24,9 +24,13 @@ static CLIENT: LazyLock<File> = LazyLock::new(|| {
         include_str!("client/errors.js"),
         include_str!("client/inspect.js"),
         include_str!("client/fit.js"),
+        include_str!("client/watch.js"),
         include_str!("client/transport.js"),
+        include_str!("client/persist.js"),
         include_str!("client/events.js"),
+        include_str!("client/following.js"),
         include_str!("client/answers.js"),
+        include_str!("client/unfinished.js"),
         include_str!("client/client.js"),
     );
     File::new("client.js", source)
@@ -50,6 +54,7 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
         File::new("progress.js", include_str!("ui/progress.js")),
         File::new("saving.js", include_str!("ui/saving.js")),
         File::new("session.js", include_str!("ui/session.js")),
+        File::new("stopping.js", include_str!("ui/stopping.js")),
         File::new("uploads.css", include_str!("ui/uploads.css")),
         File::new("words.js", include_str!("ui/words.js")),
     ]

@@ -21,10 +21,20 @@ const TOLD_OF_EVERY_REFUSAL = /^Failed to load resource: (the server responded w
 
 let browser;
 
-/** A page in a context of its own: nothing of other tests is in its storage. It is closed with the test. */
-export async function newPage(test, options = {}) {
-  browser ??= await chromium.launch({ executablePath: process.env.PFP_CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
-  const context = await browser.newContext({ viewport: { width: 768, height: 1000 }, reducedMotion: "reduce", ...options });
+function launched(flags = []) {
+  return chromium.launch({ executablePath: process.env.PFP_CHROMIUM ?? "/usr/bin/chromium", args: [...FLAGS, ...flags] });
+}
+
+/**
+ * A page in a context of its own: nothing of other tests is in its storage. It is closed with the test.
+ * @param test
+ * @param {object} [options] Of the context; with flags it is in a browser of its own.
+ */
+export async function newPage(test, { flags, ...options } = {}) {
+  const own = flags && (await launched(flags));
+  if (own) atEnd(test, () => own.close());
+  else browser ??= await launched();
+  const context = await (own ?? browser).newContext({ viewport: { width: 768, height: 1000 }, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   const faults = [];
   page.on("pageerror", (error) => faults.push(String(error)));

@@ -4,18 +4,19 @@ import { readFileSync } from "node:fs";
 import { newPage } from "./browser.js";
 import { ask, newUser, picture, tokenOf, url } from "./system.js";
 
-/** The card of a user of its own, signed in by a link. */
-export async function openCard(test, { user = newUser(), ...options } = {}) {
+/** The card of a user of its own, signed in by a link; behind a proxy, if that is its base. */
+export async function openCard(test, { user = newUser(), base = url, ...options } = {}) {
   const page = await newPage(test, options);
-  const card = new Card(page, user);
+  const card = new Card(page, user, base);
   await card.open();
   return card;
 }
 
 export class Card {
-  constructor(page, user) {
+  constructor(page, user, base = url) {
     this.page = page;
     this.user = user;
+    this.base = base;
     /** What was sent to the API, as it was asked for. */
     this.posts = [];
     page.on("request", (request) => request.method() === "POST" && this.posts.push(request));
@@ -26,7 +27,7 @@ export class Card {
   }
 
   async open() {
-    await this.page.goto(`${url}/#token=${tokenOf(this.user)}`);
+    await this.page.goto(`${this.base}/#token=${tokenOf(this.user)}`);
     await this.part("account").waitFor();
   }
 

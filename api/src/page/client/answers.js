@@ -1,49 +1,3 @@
-/** The ids of what is under way, where a reload doesn't lose them. */
-class Unfinished {
-  #store;
-  #name;
-
-  /**
-   * @param {Storage | null} store
-   * @param {string} base
-   */
-  constructor(store, base) {
-    this.#store = store;
-    this.#name = `pfp.unfinished ${base}`;
-  }
-
-  /** @returns {string[]} */
-  get ids() {
-    const ids = parsed(this.#store?.getItem(this.#name) ?? "[]");
-    return Array.isArray(ids) ? ids : [];
-  }
-
-  /** @param {string} id */
-  add(id) {
-    this.#keep([...this.ids.filter((other) => other !== id), id]);
-  }
-
-  /** @param {string} id */
-  remove(id) {
-    this.#keep(this.ids.filter((other) => other !== id));
-  }
-
-  /** @param {string[]} ids */
-  #keep(ids) {
-    if (ids.length) this.#store?.setItem(this.#name, JSON.stringify(ids));
-    else this.#store?.removeItem(this.#name);
-  }
-}
-
-/** There is none in a worker, and a browser may forbid it. */
-function sessionStore() {
-  try {
-    return globalThis.sessionStorage ?? null;
-  } catch {
-    return null;
-  }
-}
-
 /** A random key; randomUUID would need a secure context. */
 function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -88,13 +42,4 @@ function jsonOf(answer) {
   const body = parsed(answer.text);
   if (answer.status < 200 || answer.status > 299 || body === null) throw errorOf(answer);
   return body;
-}
-
-/**
- * @param {unknown} error
- * @param {AbortSignal | undefined} signal
- */
-function asPfpError(error, signal) {
-  if (signal?.aborted) return signal.reason;
-  return error instanceof PfpError ? error : networkError(error);
 }

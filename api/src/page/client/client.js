@@ -5,12 +5,15 @@
  * @property {string | (() => string | Promise<string>)} token The user's token, or what gives a fresh one; asked for each request.
  * @property {string | URL} [baseUrl] Where the API is; where this module came from by default.
  * @property {number} [retries] Tries after the first one, in a row (5).
+ *   While an earlier try still holds the idempotency key, for up to 30 s, more are made; none if this is 0.
  * @property {Partial<Limits>} [limits] Those of the server, if it isn't set to the defaults. What a refusal tells is learned.
+ * @property {Partial<Timeouts>} [timeouts] How long nothing may happen before the connection counts as lost.
  * @property {Storage | null} [storage] Keeps the ids of unfinished uploads over a reload (sessionStorage).
  *
  * @typedef {object} FollowOptions
  * @property {AbortSignal} [signal] Ends the waiting; the upload itself goes on (see `cancel`).
- * @property {(upload: Upload) => void} [onStatus] Called for each state that is seen, the present one first.
+ * @property {(upload: Upload) => void} [onStatus] Called for each state that is seen, the present one first, and for the one
+ *   that is found after a retry.
  * @property {Persistence["onRetry"]} [onRetry]
  *
  * @typedef {object} SendOptions
@@ -32,11 +35,6 @@ const LIMITS = Object.freeze({
   allowedTypes: ["image/jpeg", "image/png", "image/gif"],
 });
 
-/** How long one long poll is held, in seconds: within the time-outs of common proxies. */
-const WAIT = 25;
-/** Seconds between two of them, or two streams. */
-const BETWEEN_LOOKS = 1;
-
 /**
  * Whether an upload in this state stays in it.
  * @param {Status} status
@@ -46,19 +44,20 @@ export function isFinal(status) {
 }
 
 export class Client {
-  #token;
-  #base;
+  #api;
   #retries;
+  #timeouts;
   #unfinished;
-  /** Until a server shows that it has none. */
-  #hasEvents = true;
+  /** Of the user: what was sent by an earlier one isn't this one's to follow. */
+  #generation = 0;
 
   /** @param {ClientOptions} options */
-  constructor({ token, baseUrl = new URL(".", import.meta.url), retries = 5, limits = {}, storage }) {
-    this.#token = token;
-    this.#base = new URL(String(baseUrl).replace(/\/*$/, "/"), globalThis.location?.href);
+  constructor({ token, baseUrl = new URL(".", import.meta.url), retries = 5, limits = {}, timeouts = {}, storage }) {
+    const base = new URL(String(baseUrl).replace(/\/*$/, "/"), globalThis.location?.href);
+    this.#timeouts = { ...TIMEOUTS, ...timeouts };
+    this.#api = new Api(token, base, this.#timeouts);
     this.#retries = retries;
-    this.#unfinished = new Unfinished(storage === undefined ? sessionStore() : storage, this.#base.href);
+    this.#unfinished = new Unfinished(storage === undefined ? sessionStore() : storage, base.href);
     /** @type {Limits} */
     this.limits = { ...LIMITS, ...limits };
   }
@@ -97,6 +96,7 @@ export class Client {
    * @returns {Promise<Upload>} as it was accepted; `follow` tells what becomes of it
    */
   async send(file, options = {}) {
+    const generation = this.#generation;
     const crop = options.crop ?? null;
     const shrink = options.shrink ?? true;
     const key = options.idempotencyKey ?? randomKey();
@@ -110,7 +110,7 @@ export class Client {
       // A refusal frees its key.
       accepted = await this.#post(await prepare(), key, options);
     }
-    this.#unfinished.add(accepted.id);
+    if (generation === this.#generation) this.#unfinished.add(accepted.id);
     return accepted;
   }
 
@@ -134,16 +134,14 @@ export class Client {
    * @returns {Promise<Upload>}
    */
   async #post({ body, type, crop, reencoded }, key, { signal, onProgress, onPrepared, onRetry }) {
-    const url = new URL("user/upload-profile-picture", this.#base);
+    signal?.throwIfAborted();
+    let path = "user/upload-profile-picture";
     if (crop) {
       const { x, y, width, height } = crop;
-      url.searchParams.set("crop", [x, y, width, height].map(Math.round).join());
+      path += `?crop=${[x, y, width, height].map(Math.round).join()}`;
     }
     onPrepared?.({ size: body.size, type, reencoded });
-    const attempt = async () => {
-      const headers = { ...(await this.#headers()), "Content-Type": type, "Idempotency-Key": key };
-      return jsonOf(await post({ url: url.href, headers, body, signal, onProgress }));
-    };
+    const attempt = () => this.#api.send(path, { body, type, key, signal, onProgress });
     return await persist(attempt, { retries: this.#retries, signal, onRetry });
   }
 
@@ -154,24 +152,9 @@ export class Client {
    * @returns {Promise<Upload>} `succeeded` or `superseded`
    * @throws {PfpError} with `upload`, if it came to nothing
    */
-  async follow(id, { signal, onStatus, onRetry } = {}) {
-    let told = "";
-    /** @param {Upload} upload */
-    const tell = (upload) => {
-      const news = `${upload.status} ${upload.attempts}`;
-      if (news !== told) onStatus?.(upload);
-      told = news;
-      return upload;
-    };
+  async follow(id, options = {}) {
     try {
-      const look = () => (this.#hasEvents ? this.#listen(id, tell, signal) : this.#poll(id, tell, signal));
-      const persistence = { retries: this.#retries, signal, onRetry };
-      let upload = await persist(look, persistence);
-      while (!upload || !isFinal(upload.status)) {
-        // Something in between may end every stream or wait at once.
-        if (upload) await pause(BETWEEN_LOOKS, signal);
-        upload = await persist(look, persistence);
-      }
+      const upload = await new Following(this.#api, id, this.#timeouts, options).end(this.#retries);
       this.#unfinished.remove(id);
       if (upload.status === "succeeded" || upload.status === "superseded") return upload;
       throw errorOfUpload(upload);
@@ -186,62 +169,10 @@ export class Client {
     return this.#unfinished.ids;
   }
 
-  /**
-   * @param {string} id
-   * @param {(upload: Upload) => Upload} tell
-   * @param {AbortSignal} [signal]
-   * @returns {Promise<Upload | null>} the last state that was told; null if events can't be had
-   */
-  async #listen(id, tell, signal) {
-    const stream = new AbortController();
-    const abort = () => stream.abort(signal?.reason);
-    signal?.throwIfAborted();
-    signal?.addEventListener("abort", abort);
-    let last = null;
-    try {
-      const url = new URL(`user/uploads/${encodeURIComponent(id)}/events`, this.#base);
-      const headers = { ...(await this.#headers()), Accept: "text/event-stream" };
-      const response = await reach(url.href, { headers, signal: stream.signal });
-      if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
-        return await this.#withoutEvents(await answerOf(response));
-      }
-      for await (const { event, data } of eventsOf(response, stream)) {
-        if (event === "status") last = tell(JSON.parse(data));
-        if (last && isFinal(last.status)) return last;
-      }
-    } catch (error) {
-      // What was seen so far isn't lost with the stream.
-      if (signal?.aborted || error instanceof PfpError || !last) throw asPfpError(error, signal);
-    } finally {
-      signal?.removeEventListener("abort", abort);
-    }
-    if (!last) throw networkError("the stream ended before it began");
-    return last;
-  }
-
-  /**
-   * An older server has no such route, and a proxy may not let streams through.
-   * @param {Answer} answer
-   * @returns {Promise<null>}
-   */
-  async #withoutEvents(answer) {
-    const error = errorOf(answer);
-    const known = ["upload_not_found", "user_not_found"].includes(error.code) || answer.status === 401;
-    if (known || error.temporary || answer.status === 429) throw error;
-    this.#hasEvents = false;
-    return null;
-  }
-
-  /**
-   * @param {string} id
-   * @param {(upload: Upload) => Upload} tell
-   * @param {AbortSignal} [signal]
-   * @returns {Promise<Upload>}
-   */
-  async #poll(id, tell, signal) {
-    const upload = tell(await this.status(id, { signal }));
-    if (isFinal(upload.status)) return upload;
-    return tell(await this.status(id, { signal, wait: WAIT }));
+  /** Forgets them: for whoever signs out, so that the next user of the tab isn't asked to follow them. */
+  forget() {
+    this.#generation += 1;
+    this.#unfinished.clear();
   }
 
   /**
@@ -251,7 +182,7 @@ export class Client {
    */
   async status(id, { wait = 0, signal } = {}) {
     const query = wait > 0 ? `?wait=${wait}` : "";
-    return await this.#request("GET", `user/uploads/${encodeURIComponent(id)}${query}`, signal);
+    return await this.#request("GET", `user/uploads/${encodeURIComponent(id)}${query}`, { signal, wait });
   }
 
   /**
@@ -261,7 +192,7 @@ export class Client {
    */
   async list({ limit = 20, cursor = null, signal } = {}) {
     const query = new URLSearchParams({ limit: String(limit), ...(cursor && { cursor }) });
-    return await this.#request("GET", `user/uploads?${query}`, signal);
+    return await this.#request("GET", `user/uploads?${query}`, { signal });
   }
 
   /**
@@ -271,7 +202,9 @@ export class Client {
    * @returns {Promise<Upload>}
    */
   async cancel(id, { signal } = {}) {
-    return await this.#request("DELETE", `user/uploads/${encodeURIComponent(id)}`, signal);
+    const upload = await this.#request("DELETE", `user/uploads/${encodeURIComponent(id)}`, { signal });
+    this.#unfinished.remove(id);
+    return upload;
   }
 
   /**
@@ -279,7 +212,7 @@ export class Client {
    * @returns {Promise<User>}
    */
   async me({ signal } = {}) {
-    return await this.#request("GET", "user/me", signal);
+    return await this.#request("GET", "user/me", { signal });
   }
 
   /**
@@ -288,25 +221,17 @@ export class Client {
    * @returns {Promise<User>}
    */
   async deletePicture({ signal } = {}) {
-    return await this.#request("DELETE", "user/profile-picture", signal);
+    return await this.#request("DELETE", "user/profile-picture", { signal });
   }
 
   /**
    * Every one of these is safe to repeat.
    * @param {string} method
    * @param {string} path
-   * @param {AbortSignal} [signal]
+   * @param {{ signal?: AbortSignal | undefined, wait?: number }} options
    */
-  async #request(method, path, signal) {
-    const attempt = async () => {
-      const init = { method, headers: await this.#headers(), signal };
-      return jsonOf(await answerOf(await reach(new URL(path, this.#base).href, init)));
-    };
-    return await persist(attempt, { retries: this.#retries, signal });
-  }
-
-  async #headers() {
-    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
-    return { Authorization: `Bearer ${token}` };
+  async #request(method, path, options) {
+    const attempt = () => this.#api.ask(method, path, options);
+    return await persist(attempt, { retries: this.#retries, signal: options.signal });
   }
 }

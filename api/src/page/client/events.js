@@ -4,23 +4,20 @@
  * @typedef {{ event: string, data: string }} ServerEvent
  */
 
-/** The API sends a comment every 15 s: a stream that is silent for longer than this is dead. In ms. */
-const LONGEST_SILENCE = 40_000;
-
 /**
  * @param {Response} response
- * @param {AbortController} stream Aborts the response.
+ * @param {() => void} onBytes Called for whatever comes, comments too.
  * @returns {AsyncGenerator<ServerEvent>}
  */
-async function* eventsOf(response, stream) {
+async function* eventsOf(response, onBytes) {
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   const decoder = new TextDecoder();
   let text = "";
   try {
     for (;;) {
-      const watch = setTimeout(() => stream.abort(networkError("silence")), LONGEST_SILENCE);
-      const { done, value } = await reader.read().finally(() => clearTimeout(watch));
+      const { done, value } = await reader.read();
       if (done) return;
+      onBytes();
       text += decoder.decode(value, { stream: true });
       const [events, rest] = cut(text);
       text = rest;

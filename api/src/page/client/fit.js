@@ -50,12 +50,18 @@ function fits(file, { type, width, height }, { maxFileSize, maxPixels, maxSide, 
   return allowedTypes.includes(type) && file.size <= maxFileSize && smallEnough;
 }
 
+/** Older browsers draw in pages alone. */
+function canDraw() {
+  return "document" in globalThis || "OffscreenCanvas" in globalThis;
+}
+
 /**
  * Upright, as the crop is meant.
  * @param {Blob} file
  * @returns {Promise<ImageBitmap | null>} null if the browser can't show it
  */
 async function decoded(file) {
+  if (!canDraw()) return null;
   try {
     return await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
@@ -146,9 +152,7 @@ function isOpaque(bitmap, area) {
  * @param {string} type
  */
 function drawn(bitmap, area, scale, type) {
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.floor(area.width * scale));
-  canvas.height = Math.max(1, Math.floor(area.height * scale));
+  const canvas = canvasOf(Math.max(1, Math.floor(area.width * scale)), Math.max(1, Math.floor(area.height * scale)));
   const context = contextOf(canvas);
   if (type === "image/jpeg") {
     // JPEG knows no transparency; it would come out black.
@@ -160,16 +164,29 @@ function drawn(bitmap, area, scale, type) {
   return canvas;
 }
 
-/** @param {HTMLCanvasElement} canvas */
+/** @typedef {HTMLCanvasElement | OffscreenCanvas} Canvas A worker has no document. */
+
+/**
+ * @param {number} width
+ * @param {number} height
+ * @returns {Canvas}
+ */
+function canvasOf(width, height) {
+  if (!("document" in globalThis)) return new OffscreenCanvas(width, height);
+  return Object.assign(document.createElement("canvas"), { width, height });
+}
+
+/** @param {Canvas} canvas */
 function contextOf(canvas) {
-  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  return /** @type {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
 }
 
 /**
- * @param {HTMLCanvasElement} canvas
+ * @param {Canvas} canvas
  * @param {string} type
  * @returns {Promise<Blob | null>}
  */
 function encoded(canvas, type) {
+  if ("convertToBlob" in canvas) return canvas.convertToBlob({ type, quality: QUALITY });
   return new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY));
 }

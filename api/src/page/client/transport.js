@@ -1,44 +1,111 @@
 /**
- * Requests, and trying them again.
+ * One request to the API in the user's name, and its answer.
  *
  * @typedef {object} Answer
  * @property {number} status
  * @property {string} text
  * @property {(name: string) => string | null} header
- *
- * @typedef {object} Persistence
- * @property {number} retries
- * @property {AbortSignal | undefined} [signal]
- * @property {((retry: { error: PfpError, attempt: number, delay: number }) => void) | undefined} [onRetry] Delay in seconds.
  */
 
-/** Whatever the server says, nobody waits longer than this for another try, in seconds. */
-const LONGEST_PAUSE = 30;
+class Api {
+  #token;
+  #base;
+  #timeouts;
+
+  /**
+   * @param {string | (() => string | Promise<string>)} token
+   * @param {URL} base
+   * @param {Timeouts} timeouts
+   */
+  constructor(token, base, timeouts) {
+    this.#token = token;
+    this.#base = base;
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {{ signal?: AbortSignal, wait?: number }} [options] Wait: seconds for which the answer may be held.
+   * @returns {Promise<any>} what the answer's JSON says
+   */
+  async ask(method, path, { signal, wait = 0 } = {}) {
+    const watch = new Watch(signal);
+    try {
+      const headers = await this.#headers();
+      watch.expect(wait * 1000 + this.#timeouts.answer);
+      return jsonOf(await answerOf(await reach(this.#at(path), { method, headers, signal: watch.signal })));
+    } finally {
+      watch.end();
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @param {{ body: Blob, type: string, key: string, signal?: AbortSignal, onProgress?: Progress }} photo
+   * @returns {Promise<Upload>}
+   */
+  async send(path, { body, type, key, signal, onProgress }) {
+    const headers = { ...(await this.#headers()), "Content-Type": type, "Idempotency-Key": key };
+    return jsonOf(await post({ url: this.#at(path), headers, body, signal, onProgress, timeouts: this.#timeouts }));
+  }
+
+  /**
+   * @param {string} path
+   * @param {Watch} watch Its first event is expected from here on.
+   */
+  async stream(path, watch) {
+    const headers = { ...(await this.#headers()), Accept: "text/event-stream" };
+    watch.expect(this.#timeouts.firstEvent);
+    return await reach(this.#at(path), { headers, signal: watch.signal });
+  }
+
+  /** @param {string} path */
+  #at(path) {
+    return new URL(path, this.#base).href;
+  }
+
+  async #headers() {
+    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
+    return { Authorization: `Bearer ${token}` };
+  }
+}
 
 /**
  * XMLHttpRequest and not fetch: only it tells how much was sent.
+ *
+ * @typedef {(progress: { sent: number, total: number }) => void} Progress
+ *
  * @param {object} request
  * @param {string} request.url
  * @param {Record<string, string>} request.headers
  * @param {Blob} request.body
  * @param {AbortSignal} [request.signal]
- * @param {(progress: { sent: number, total: number }) => void} [request.onProgress]
+ * @param {Progress} [request.onProgress]
+ * @param {Timeouts} request.timeouts
  * @returns {Promise<Answer>}
  */
-function post({ url, headers, body, signal, onProgress }) {
+function post({ url, headers, body, signal, onProgress, timeouts }) {
   return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
+    const watch = new Watch(signal);
     const xhr = new XMLHttpRequest();
-    const abort = () => xhr.abort();
+    let sent = 0;
     xhr.open("POST", url);
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
-    xhr.upload.onprogress = ({ loaded }) => onProgress?.({ sent: Math.min(loaded, body.size), total: body.size });
+    xhr.upload.onprogress = ({ loaded }) => {
+      // It may come without another byte.
+      if (loaded > sent) watch.expect(loaded < body.size ? timeouts.progress : timeouts.received);
+      sent = loaded;
+      onProgress?.({ sent: Math.min(loaded, body.size), total: body.size });
+    };
+    xhr.onprogress = () => watch.expect(timeouts.answer);
     xhr.onload = () =>
       resolve({ status: xhr.status, text: xhr.responseText, header: (name) => exposed(xhr, name) });
     xhr.onerror = (event) => reject(networkError(event));
-    xhr.onabort = () => reject(signal?.reason);
-    xhr.onloadend = () => signal?.removeEventListener("abort", abort);
-    signal?.addEventListener("abort", abort);
+    xhr.onabort = () => reject(watch.signal.reason);
+    xhr.onloadend = () => watch.end();
+    watch.signal.addEventListener("abort", () => xhr.abort());
+    watch.expect(timeouts.progress);
     xhr.send(body);
   });
 }
@@ -76,54 +143,4 @@ async function answerOf(response) {
     throw networkError(error);
   });
   return { status: response.status, text, header: (name) => response.headers.get(name) };
-}
-
-/**
- * Tries again where that can help, a bounded number of times.
- * @template T
- * @param {() => Promise<T>} attempt
- * @param {Persistence} persistence
- * @returns {Promise<T>}
- */
-async function persist(attempt, { retries, signal, onRetry }) {
-  for (let failed = 1; ; failed++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof PfpError) || !error.temporary || failed > retries) throw error;
-      const delay = delayAfter(error, failed);
-      onRetry?.({ error, attempt: failed, delay });
-      await pause(delay, signal);
-    }
-  }
-}
-
-/**
- * Seconds. Twice as many each time, and not the same for every client that a fault has hit.
- * @param {PfpError} error
- * @param {number} failed How many tries have.
- */
-function delayAfter(error, failed) {
-  const seconds = Math.max(error.retryAfter ?? 0, Math.min(8, 0.5 * 2 ** (failed - 1)));
-  return Math.min(LONGEST_PAUSE, seconds * (1 + Math.random() / 4));
-}
-
-/**
- * @param {number} seconds
- * @param {AbortSignal} [signal]
- * @returns {Promise<void>}
- */
-function pause(seconds, signal) {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const timer = setTimeout(done, seconds * 1000);
-    signal?.addEventListener("abort", done);
-    function done() {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      if (signal?.aborted) reject(signal.reason);
-      else resolve();
-    }
-  });
 }

@@ -1,14 +1,12 @@
 // Who is signed in, and what the card shows of this user.
 
-import { Client, PfpError } from "../client.js";
+import { PfpError } from "../client.js";
 import { showPicture } from "./avatars.js";
 import { part, showPanel } from "./dom.js";
-import { showHistory } from "./history.js";
+import { forgetHistory, showHistory } from "./history.js";
 import { hideNotice, showFailure } from "./notice.js";
-import * as session from "./session.js";
+import { current, isSignedIn, signIn, signOut, takeTokenFromAddress } from "./session.js";
 import { explained } from "./words.js";
-
-export const client = new Client({ token: () => session.token() ?? "" });
 
 /** As last seen; null before and after. @type {import("../client.js").User | null} */
 export let user = null;
@@ -21,11 +19,13 @@ export function react(reactions) {
   then = reactions;
 }
 
-export const isSignedIn = () => Boolean(session.token());
-
 /** The user anew, after something has changed. */
 export async function showUser() {
-  user = await client.me();
+  const { client, signal } = current();
+  const seen = await client.me({ signal });
+  // The answer may have been on its way when the user signed out.
+  signal.throwIfAborted();
+  user = seen;
   part("account-name").textContent = user.id;
   part("account-name").title = user.id;
   part("account").hidden = false;
@@ -40,12 +40,14 @@ export function showCurrentPicture() {
 
 /** @returns {Promise<import("../client.js").Upload[]>} the newest ones */
 export async function showUploads() {
+  if (!isSignedIn()) return [];
   try {
-    return await showHistory(client, user?.profile_picture_url ?? null, then.cancel);
+    const picture = user?.profile_picture_url ?? null;
+    return await showHistory({ session: current(), current: picture, onCancel: then.cancel, onTrouble: showError });
   } catch (error) {
     // What became of an upload, and the button to try it again, matter more than the list.
-    if (!(error instanceof PfpError)) throw error;
-    if (error.status === 401 || part("notice").hidden) showError(error);
+    const matters = !(error instanceof PfpError) || error.status === 401 || part("notice").hidden;
+    if (matters) showError(error);
     return [];
   }
 }
@@ -56,6 +58,8 @@ export async function showUploads() {
  * @param {(() => void) | null} [tryAgain]
  */
 export function showError(error, tryAgain = null) {
+  // Who has signed out doesn't wait for it any more.
+  if (error.name === "AbortError") return;
   if (!(error instanceof PfpError)) throw error;
   if (error.status !== 401) return showFailure(error, tryAgain);
   const { title, text } = explained(error);
@@ -73,18 +77,28 @@ export function askForToken(fault = "") {
 }
 
 function forgetUser() {
+  signOut();
   user = null;
-  session.signOut();
+  for (const id of ["account-name", "announce"]) part(id).textContent = "";
+  part("account-name").removeAttribute("title");
+  showPicture(null, "");
+  forgetHistory();
   then.signedOut();
+}
+
+/** @param {string} token */
+function enter(token) {
+  forgetUser();
+  signIn(token);
+  then.signedIn();
 }
 
 part("sign-in-form").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
   const token = part("token").value.trim();
   if (!token) return askForToken("Paste the token first.");
-  session.signIn(token);
   part("token").value = "";
-  then.signedIn();
+  enter(token);
 });
 
 part("sign-out").addEventListener("click", () => {
@@ -93,6 +107,11 @@ part("sign-out").addEventListener("click", () => {
   askForToken();
 });
 
+function enterByAddress() {
+  const token = takeTokenFromAddress();
+  if (token) enter(token);
+}
+
 // A link with another token, opened in this tab.
-addEventListener("hashchange", () => session.takeTokenFromAddress() && then.signedIn());
-session.takeTokenFromAddress();
+addEventListener("hashchange", enterByAddress);
+enterByAddress();

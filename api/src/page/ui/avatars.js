@@ -1,6 +1,6 @@
 // Every place where the user's picture is shown.
 
-import { element } from "./dom.js";
+import { element, noPicture, part } from "./dom.js";
 
 /** @typedef {import("./framing.js").Framing} Framing */
 
@@ -46,5 +46,5 @@ export function showCrop(url, framing) {
 
 /** A photo that can't be shown here, or isn't known after a reload. */
 export function showNothingComing() {
-  document.getElementById("coming")?.replaceChildren();
+  part("coming").replaceChildren(noPicture());
 }

@@ -38,6 +38,12 @@ export async function openCropper(url, onChange) {
   return true;
 }
 
+/** Its photo isn't kept. */
+export function closeCropper() {
+  photo.removeAttribute("src");
+  changed = () => {};
+}
+
 export function draw() {
   const size = stage.clientWidth;
   framing.place(photo, size * (1 - 2 * INSET), size * INSET);

@@ -17,6 +17,11 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** In a picture's place. */
+export function noPicture() {
+  return part("no-picture").content.cloneNode(true);
+}
+
 const PANELS = ["sign-in", "choose", "crop", "progress"];
 
 /**

@@ -17,6 +17,15 @@ export function showSuccess(title, text) {
 }
 
 /**
+ * Neither well nor badly.
+ * @param {string} title
+ * @param {string} text
+ */
+export function showRemark(title, text) {
+  show("remark", title, text);
+}
+
+/**
  * @param {import("../client.js").PfpError} error
  * @param {(() => void) | null} [tryAgain]
  */
@@ -36,13 +45,12 @@ export function hideNotice() {
 
 /**
  * Focus goes to it, so that it is read and the keyboard goes on from here.
- * @param {"good" | "bad"} kind
+ * @param {"good" | "bad" | "remark"} kind
  * @param {string} title
  * @param {string} text
  */
 function show(kind, title, text) {
-  notice.classList.toggle("good", kind === "good");
-  notice.classList.toggle("bad", kind === "bad");
+  for (const one of ["good", "bad", "remark"]) notice.classList.toggle(one, one === kind);
   part("notice-title").textContent = title;
   part("notice-text").textContent = text;
   part("notice-reference").hidden = true;

@@ -1,13 +1,14 @@
 // The page: from signing in to choosing a photo, positioning it, and following it until it is the picture.
 
 import { isFinal } from "../client.js";
-import { askForToken, client, isSignedIn, react, showCurrentPicture, showError, showUploads, showUser, user } from "./account.js";
-import { showCrop } from "./avatars.js";
+import { askForToken, react, showCurrentPicture, showError, showUploads, showUser, user } from "./account.js";
+import { showCrop, showNothingComing } from "./avatars.js";
 import { takePhotos } from "./choosing.js";
-import { draw, openCropper } from "./cropper.js";
+import { closeCropper, draw, openCropper } from "./cropper.js";
 import { part, showPanel } from "./dom.js";
 import { hideNotice, showSuccess } from "./notice.js";
 import { cancel, isRunning, resume, save, stopWaiting } from "./saving.js";
+import { current, isSignedIn } from "./session.js";
 
 /** The photo that was chosen. @type {{ file: File, url: string, crop: import("../client.js").Crop | null } | null} */
 let photo = null;
@@ -16,6 +17,7 @@ async function start() {
   stopWaiting();
   hideNotice();
   if (!isSignedIn()) return askForToken();
+  const { client, signal } = current();
   try {
     await showUser();
   } catch (error) {
@@ -23,9 +25,12 @@ async function start() {
   }
   showPanel("choose");
   const uploads = await showUploads();
+  if (signal.aborted) return;
   const unfinished = client.unfinished.at(-1) ?? uploads.find(({ status }) => !isFinal(status))?.id;
   // A photo may have been chosen meanwhile.
-  if (unfinished && !photo && !isRunning()) await resume(unfinished);
+  if (!unfinished || photo || isRunning()) return;
+  showNothingComing();
+  await resume(unfinished);
 }
 
 /** @param {File} file */
@@ -50,6 +55,7 @@ async function choose(file) {
 function forgetPhoto() {
   if (photo) URL.revokeObjectURL(photo.url);
   photo = null;
+  closeCropper();
 }
 
 function discard() {
@@ -62,7 +68,8 @@ function discard() {
 async function removePicture() {
   part("remove").disabled = true;
   try {
-    await client.deletePicture();
+    const { client, signal } = current();
+    await client.deletePicture({ signal });
     await showUser();
     showSuccess("Your picture is removed", "Your initial is shown instead.");
     await showUploads();
@@ -75,6 +82,7 @@ async function removePicture() {
 function signedOut() {
   stopWaiting();
   forgetPhoto();
+  showNothingComing();
 }
 
 react({ signedIn: start, signedOut, cancel });

@@ -9,6 +9,7 @@ const TEXT = {
   queued: "Waiting for its turn",
   processing: "Making your picture",
   done: "Done",
+  stopping: "Stopping",
 };
 
 /** Shares of the way that are worth saying aloud. */
@@ -16,6 +17,7 @@ const SPOKEN = 25;
 
 const bar = part("bar");
 let spoken = 0;
+let note = "";
 
 /**
  * @param {keyof typeof TEXT} step
@@ -30,11 +32,22 @@ export function showStep(step) {
   });
   part("progress-text").textContent = TEXT[step];
   part("progress-share").textContent = "";
-  part("stop").hidden = step === "processing" || step === "done";
+  hideStop(!["preparing", "sending", "queued"].includes(step));
+  showNote(note);
   // How long these take isn't known.
   bar.removeAttribute("value");
   spoken = 0;
   announce(TEXT[step]);
+}
+
+/**
+ * The keyboard doesn't fall out of the panel with it.
+ * @param {boolean} isHidden
+ */
+function hideStop(isHidden) {
+  const hadFocus = document.activeElement === part("stop");
+  part("stop").hidden = isHidden;
+  if (isHidden && hadFocus) part("progress").focus();
 }
 
 /** @param {{ sent: number, total: number }} progress */
@@ -42,13 +55,21 @@ export function showSent({ sent, total }) {
   const share = total > 0 ? Math.floor((100 * sent) / total) : 100;
   bar.value = share;
   part("progress-share").textContent = `${bytes(sent)} of ${bytes(total)}`;
+  showNote(note);
   if (share >= spoken + SPOKEN) {
     spoken = share - (share % SPOKEN);
     announce(`${spoken} percent sent`);
   }
 }
 
-/** @param {string} text */
+/** @param {string} text Stays for as long as this upload is shown. */
 export function showNote(text) {
+  note = text;
   part("progress-note").textContent = text;
+}
+
+/** @param {string} text Stays until something moves again. */
+export function showTrouble(text) {
+  part("progress-note").textContent = text;
+  announce(text);
 }

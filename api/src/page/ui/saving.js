@@ -1,18 +1,26 @@
 // An upload under way: sent, followed, stopped, and what comes of it.
 
 import { isFinal } from "../client.js";
-import { client, isSignedIn, showCurrentPicture, showError, showUploads, showUser } from "./account.js";
+import { showCurrentPicture, showError, showUploads, showUser } from "./account.js";
 import { showNothingComing } from "./avatars.js";
 import { announce, part, showPanel } from "./dom.js";
-import { hideNotice, showSuccess } from "./notice.js";
-import { showNote, showSent, showStep } from "./progress.js";
+import { knowUpload } from "./history.js";
+import { hideNotice, showRemark, showSuccess } from "./notice.js";
+import { showNote, showSent, showStep, showTrouble } from "./progress.js";
+import { current } from "./session.js";
+import { Sending } from "./stopping.js";
 import { bytes, explained, typeName } from "./words.js";
 
 /** @typedef {import("../client.js").Upload} Upload */
 /** @typedef {import("../client.js").PfpError} PfpError */
 /** @typedef {import("../client.js").Crop} Crop */
 
-/** @type {{ stop: AbortController, id: string | null } | null} */
+/**
+ * What is under way: its id, once it is known.
+ * @typedef {{ id: string | null }} Subject
+ */
+
+/** @type {{ stop: AbortController, subject: Subject } | null} */
 let running = null;
 
 export const isRunning = () => running !== null;
@@ -25,110 +33,158 @@ export function stopWaiting() {
 /**
  * @param {File} file
  * @param {Crop | null} crop
- * @param {string} [key] The idempotency key of a try whose outcome isn't known.
+ * @param {Sending} [sending] A try whose outcome isn't known.
  * @returns {Promise<void>}
  */
-export async function save(file, crop, key = crypto.getRandomValues(new Uint32Array(4)).join("-")) {
+export async function save(file, crop, sending = new Sending()) {
   if (!crop) showNothingComing();
-  const sending = (/** @type {AbortSignal} */ signal) =>
-    client.upload(file, {
+  const work = (/** @type {AbortSignal} */ signal) =>
+    current().client.upload(file, {
       crop,
       signal,
-      idempotencyKey: key,
+      idempotencyKey: sending.key,
       onPrepared: (prepared) => {
-        showStep("sending");
+        Object.assign(sending, { size: prepared.size, type: prepared.type });
         const became = `${bytes(file.size)} became ${bytes(prepared.size)}, ${typeName(prepared.type)}`;
-        if (prepared.reencoded) showNote(`Converted on this device: ${became}.`);
+        showNote(prepared.reencoded ? `Converted on this device: ${became}.` : "");
+        showStep("sending");
       },
-      onProgress: showSent,
+      onProgress: (progress) => {
+        sending.hasGone ||= progress.sent >= progress.total;
+        showSent(progress);
+      },
+      onAccepted: ({ id }) => {
+        sending.id = id;
+        knowUpload(id);
+      },
       onRetry: showRetry,
       onStatus: showState,
     });
-  await run("preparing", sending, (error) => {
+  await run("preparing", sending, work, (error) => {
     // What has ended needs a new key; what may have arrived must not be taken twice.
     const isOver = error.upload || error.code === "idempotency_key_reused";
-    return save(file, crop, isOver ? undefined : key);
+    return save(file, crop, isOver ? undefined : sending);
   });
 }
 
 /**
- * Follows an upload that was sent before this page was loaded.
+ * Follows an upload that was sent before.
  * @param {string} id
+ * @param {string} [note]
  * @returns {Promise<void>}
  */
-export async function resume(id) {
-  showNothingComing();
+export async function resume(id, note = "") {
   const following = (/** @type {AbortSignal} */ signal) =>
-    client.follow(id, { signal, onStatus: showState, onRetry: showRetry });
-  await run("queued", following, () => resume(id));
+    current().client.follow(id, { signal, onStatus: showState, onRetry: showRetry });
+  await run("queued", { id }, following, () => resume(id), note);
 }
 
 /**
  * @param {"preparing" | "queued"} step
+ * @param {Subject} subject
  * @param {(signal: AbortSignal) => Promise<Upload>} work
  * @param {(error: PfpError) => void} again
+ * @param {string} [note]
  */
-async function run(step, work, again) {
-  hideNotice();
-  const mine = { stop: new AbortController(), id: null };
+async function run(step, subject, work, again, note = "") {
+  const session = current().signal;
+  const mine = { stop: new AbortController(), subject };
   running = mine;
+  hideNotice();
   showPanel("progress");
-  showNote("");
+  showNote(note);
   showStep(step);
   part("progress").focus();
-  let outcome;
-  try {
-    outcome = await work(mine.stop.signal);
-  } catch (error) {
-    outcome = error;
-  }
+  /** @type {any} An upload, or why there is none. */
+  let outcome = await work(mine.stop.signal).catch((error) => error);
+  const isStopped = outcome.name === "AbortError" && !session.aborted;
+  if (isStopped && subject instanceof Sending) outcome = await takenBack(subject);
   if (running === mine) running = null;
-  if (isSignedIn()) await finish(outcome, again);
+  // Another user may be here.
+  if (session.aborted) return;
+  if (isStopped && outcome?.id && !isFinal(outcome.status)) return await resume(outcome.id, TOO_LATE);
+  await finish(outcome, again, isStopped);
+}
+
+const TOO_LATE = "It can't be stopped any more: it had arrived, and the picture is being made.";
+
+/** @param {Sending} sending */
+async function takenBack(sending) {
+  showNote("");
+  showStep("stopping");
+  try {
+    return (await sending.takeBack()) ?? { status: sending.hasGone ? "gone" : "unsent" };
+  } catch {
+    return { status: "unknown" };
+  }
 }
 
 /**
- * @param {any} outcome An upload, or why there is none.
+ * @param {any} outcome
  * @param {(error: PfpError) => void} again
+ * @param {boolean} isStopped
  */
-async function finish(outcome, again) {
+async function finish(outcome, again, isStopped) {
+  const session = current().signal;
   const isGood = !(outcome instanceof Error);
-  if (isGood) showStep("done");
+  if (isGood && !isStopped) showStep("done");
   // Without an answer the card shows what it knew.
   await showUser().catch(showCurrentPicture);
-  if (!isSignedIn()) return;
+  if (session.aborted) return;
   showPanel("choose");
-  if (!isGood) return finishBadly(outcome, again);
-  if (outcome.status === "succeeded") showSuccess("Your new picture is live", "It is shown wherever you appear.");
+  if (!isGood) finishBadly(outcome, again);
+  else if (isStopped) STOPPED[outcome.status]();
+  else if (outcome.status === "succeeded") showSuccess("Your new picture is live", "It is shown wherever you appear.");
   else showSuccess("You uploaded a newer one meanwhile", "That one is shown; this one isn't needed any more.");
-  showUploads();
+  if (!session.aborted) showUploads();
 }
+
+function stayed() {
+  announce("Stopped. Your picture stays as it was.");
+  part("file").focus();
+}
+
+/** @type {Record<string, () => void>} */
+const STOPPED = {
+  cancelled: stayed,
+  rejected: stayed,
+  failed: stayed,
+  superseded: stayed,
+  succeeded: () => showRemark("Too late to stop", "Your photo had arrived already, and is your picture now."),
+  unsent: stayed,
+  gone: () => {
+    showRemark("Stopped", "Your photo had been sent, but nothing has arrived so far. If it still does, it appears below: cancel it there.");
+    setTimeout(showUploads, LATE * 1000);
+  },
+  unknown: () => showRemark("Stopped, perhaps too late", "The server can't be asked whether your photo had arrived. Reload this page later to see."),
+};
+
+/** Seconds after which even a slow network has passed on what a browser had given it. */
+const LATE = 8;
+
+const CAN_BE_REPEATED = ["upload_incomplete", "upload_cancelled", "idempotency_key_reused"];
 
 /**
  * @param {any} error
  * @param {(error: PfpError) => void} again
  */
 function finishBadly(error, again) {
-  if (error.name === "AbortError") {
-    announce("Stopped. Your picture stays as it was.");
-    part("file").focus();
-  } else {
-    const canHelp = error.temporary || error.status >= 429 || ["upload_incomplete", "upload_cancelled"].includes(error.code);
-    showError(error, canHelp ? () => again(error) : null);
-  }
-  if (isSignedIn()) showUploads();
+  const canHelp = error.temporary || error.status >= 429 || CAN_BE_REPEATED.includes(error.code);
+  showError(error, canHelp ? () => again(error) : null);
 }
 
 /** @param {Upload} upload */
-function showState({ id, status }) {
-  if (running) running.id = id;
+function showState({ status }) {
   if (isFinal(status)) return;
   showStep(/** @type {"queued" | "processing"} */ (status));
   showUploads();
 }
 
-/** @param {{ delay: number }} retry */
-function showRetry({ delay }) {
-  showNote(`The server can't be reached or is busy. Trying again in ${Math.ceil(delay)} s.`);
+/** @param {{ error: PfpError, delay: number }} retry */
+function showRetry({ error, delay }) {
+  const isHeld = error.code === "idempotency_key_in_use";
+  const trouble = isHeld ? "The server isn't done with an earlier try" : "The server can't be reached or is busy";
+  showTrouble(`${trouble}. Trying again in ${Math.ceil(delay)} s.`);
 }
 
 /**
@@ -136,11 +192,12 @@ function showRetry({ delay }) {
  * @param {string} id
  */
 export async function cancel(id) {
+  const { client, signal } = current();
   part("stop").disabled = true;
   try {
-    await client.cancel(id);
+    await client.cancel(id, { signal });
   } catch (error) {
-    if (running) showNote(`${explained(/** @type {PfpError} */ (error)).title}.`);
+    if (running && !signal.aborted) showNote(`${explained(/** @type {PfpError} */ (error)).title}.`);
     else showError(error);
   }
   part("stop").disabled = false;
@@ -148,6 +205,7 @@ export async function cancel(id) {
 }
 
 part("stop").addEventListener("click", () => {
-  if (running?.id) cancel(running.id);
+  if (!running) return;
+  if (running.subject.id) cancel(running.subject.id);
   else stopWaiting();
 });

@@ -37,9 +37,10 @@ export function ago(time) {
   return DATE.format(Date.parse(time));
 }
 
-/** @param {number | null} seconds */
+/** @param {number | null | undefined} seconds */
 function later(seconds) {
-  return seconds && seconds > 1 ? `in ${seconds} seconds` : "in a moment";
+  if (!seconds || seconds <= 1) return "in a moment";
+  return seconds < 100 ? `in ${seconds} seconds` : `in ${Math.ceil(seconds / 60)} minutes`;
 }
 
 /** @type {Record<string, string>} */
@@ -58,9 +59,11 @@ export const STATUS = {
 /** @type {Words} */
 const NOT_THERE = ["This server can't do that yet", () => "Its version is older than this page's."];
 /** @type {Words} */
+const MISFIT = ["The server didn't understand this page", () => "They may be of different versions. Reload the page and try again."];
+/** @type {Words} */
 const SIGN_IN = ["Please sign in again", () => "Your sign-in has ended. What you uploaded is safe."];
 /** @type {Words} */
-const NOT_NOW = ["We can't take it right now", () => "That is on our side, and your photo is fine. Try again in a moment."];
+const NOT_NOW = ["We can't do that right now", (e) => `That is on our side, and your photo is fine. Try again ${later(e.retryAfter)}.`];
 /** @type {Words} */
 const OUR_FAULT = ["Something went wrong on our side", () => "Your photo is fine. Try again; if it stays like this, tell us the reference below."];
 
@@ -87,7 +90,17 @@ const FAILURES = {
   attempts_exhausted: ["We couldn't make your picture", () => "That is on our side. We keep your photo and look into it; trying again may help."],
   upload_not_found: ["That upload isn't there any more", () => "It was removed, or belongs to somebody else."],
   user_not_found: ["We don't know you yet", () => "Your account isn't set up for pictures. Ask whoever gave you access."],
+  picture_not_found: ["That picture isn't there any more", () => "It was replaced or removed."],
+  idempotency_key_in_use: ["An earlier try isn't finished", (e) => `The server still has what arrived of it. Try again ${later(e.retryAfter)}.`],
+  idempotency_key_reused: ["That was sent differently before", () => "Try again: it is then sent as a new upload."],
+  token_keys_unavailable: ["We can't check your sign-in right now", (e) => `That is on our side, and you are still signed in. Try again ${later(e.retryAfter)}.`],
   network_error: ["We can't reach the server", () => "Check your connection and try again; nothing is sent twice."],
+  file_missing: MISFIT,
+  file_repeated: MISFIT,
+  multipart_malformed: MISFIT,
+  unsupported_media_type: MISFIT,
+  idempotency_key_invalid: MISFIT,
+  query_invalid: MISFIT,
   not_found: NOT_THERE,
   method_not_allowed: NOT_THERE,
   token_missing: SIGN_IN,
