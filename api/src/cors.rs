@@ -71,10 +71,18 @@ fn exposed() -> Vec<HeaderName> {
     standard.into_iter().chain(ours).collect()
 }
 
-/// An origin as browsers send it: scheme, host and port, nothing after them.
+/// An origin as browsers send it: scheme, host and port, nothing after them. Apps that are made of a page have schemes of
+/// their own, such as `capacitor`.
 fn origin(word: &str) -> Option<HeaderValue> {
-    let url = Url::parse(word).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    let text = url.origin().ascii_serialization();
+    let url = Url::parse(word).ok()?;
+    let text = match url.scheme() {
+        "http" | "https" => url.origin().ascii_serialization(),
+        "ftp" | "ws" | "wss" => return None,
+        own => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{own}://{}{port}", url.host_str().filter(|host| !host.is_empty())?)
+        }
+    };
     (text == word).then(|| HeaderValue::from_str(&text).ok())?
 }
 
@@ -94,6 +102,8 @@ mod tests {
         assert_eq!(read("*"), Ok(CorsOrigins::Any));
         let these = ["https://a.example", "http://127.0.0.1:9000"].map(HeaderValue::from_static).to_vec();
         assert_eq!(read("https://a.example, http://127.0.0.1:9000"), Ok(CorsOrigins::These(these)));
+        let these = ["capacitor://localhost", "app://a:81"].map(HeaderValue::from_static).to_vec();
+        assert_eq!(read("capacitor://localhost, app://a:81"), Ok(CorsOrigins::These(these)));
     }
 
     #[test]
@@ -104,6 +114,11 @@ mod tests {
             "https://a.example/x",
             "https://a.example:443",
             "ftp://a",
+            "wss://a",
+            "file:///a",
+            "capacitor://localhost/",
+            "capacitor://a@localhost",
+            "capacitor:localhost",
             "*,*",
             "null",
         ] {

@@ -226,6 +226,18 @@ async fn a_client_that_prefers_to_wait_and_whose_time_is_up_is_answered_with_202
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_prefers_to_wait_is_answered_with_202_when_the_api_is_stopped() {
+    let mut system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let waiting = tokio::spawn(async move { upload_preferring(&ada, "wait=30", photo()).await });
+    waiting_at(&system, 0, 1).await;
+    assert!(system.apis[0].terminate().await.success());
+    let answer = waiting.await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.json()["status"].as_str()), (202, Some("queued")));
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn events_tell_the_present_state_first_and_then_each_further_one_to_the_end() {
     let mut system = Setup::new().apis(2).workers(0).start().await;
     let ada = system.client("ada");
@@ -237,7 +249,10 @@ async fn events_tell_the_present_state_first_and_then_each_further_one_to_the_en
     assert_eq!((first.name.as_str(), &first.data["status"]), ("status", &"queued".into()));
     assert_eq!(format!("\"{}\"", first.id), ada.get(&location).await.header("etag"));
     // While nothing happens.
+    let silent = Instant::now();
     events.comment().await;
+    let silent = silent.elapsed().as_secs_f64();
+    assert!((13.0..25.0).contains(&silent), "a comment comes after 15 s: {silent}");
     system.start_worker();
     let mut last = events.next().await.unwrap();
     while last.data["status"] == "processing" {

@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Bytes that hyper may hold of a connection, each way: what thousands of connections can hold is bounded by it.
+/// Bytes after which hyper looks whether it holds too many of a connection, each way: what thousands of connections can
+/// hold is bounded by it. Its last read may have brought as many again.
 const BUFFER: usize = 128 << 10;
 
 /// Serves a connection until it ends, or until `closing` lets it end after the request that it is in.
