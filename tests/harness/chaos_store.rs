@@ -3,6 +3,7 @@
 
 mod serve;
 
+use crate::system::{Setup, TestSystem};
 use serve::serve;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
@@ -37,6 +38,19 @@ pub enum Fault {
     HoldReply,
     /// The answer breaks off in the middle of its body.
     CutBody,
+}
+
+/// A system with one worker, whose requests of this kind the store leaves without an answer until it is healed.
+///
+/// # Panics
+/// The system doesn't start.
+pub async fn held_worker(setup: Setup, operation: Operation, prefix: &str) -> (TestSystem, ChaosStore) {
+    let mut system = setup.workers(0).start().await;
+    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
+    system.start_worker_with(&[("PFP_S3_ENDPOINT", &store.endpoint)]);
+    system.ready().await;
+    store.break_all(operation, prefix, Fault::Hang);
+    (system, store)
 }
 
 #[derive(Debug)]

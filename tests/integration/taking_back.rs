@@ -2,7 +2,7 @@
 
 use futures_util::future::{join, join_all};
 use pfp_tests::{
-    chaos_store::{ChaosStore, Fault, Operation},
+    chaos_store::{ChaosStore, Fault, Operation, held_worker},
     client::{Answer, Client},
     pictures,
     raw::{Raw, upload_head},
@@ -22,12 +22,7 @@ async fn delete(client: &Client, path: &str) -> Answer {
 
 /// A system whose worker puts no picture until the store is healed.
 async fn with_a_held_worker(setup: Setup) -> (TestSystem, ChaosStore) {
-    let mut system = setup.workers(0).start().await;
-    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
-    system.start_worker_with(&[("PFP_S3_ENDPOINT", &store.endpoint)]);
-    system.ready().await;
-    store.break_all(Operation::Put, "pictures/", Fault::Hang);
-    (system, store)
+    held_worker(setup, Operation::Put, "pictures/").await
 }
 
 /// Waits until so many pictures are on their way to the store.

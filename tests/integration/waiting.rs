@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use pfp_tests::{
-    chaos_store::{ChaosStore, Fault, Operation},
+    chaos_store::{ChaosStore, Operation, held_worker},
     client::{Answer, Client},
     events::Events,
     pictures,
@@ -18,12 +18,7 @@ fn photo() -> Vec<u8> {
 
 /// A system with a worker whose jobs wait for their staged bytes until the store is healed.
 async fn with_a_held_worker(setup: Setup) -> (TestSystem, ChaosStore) {
-    let mut system = setup.workers(0).start().await;
-    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
-    system.start_worker_with(&[("PFP_S3_ENDPOINT", &store.endpoint)]);
-    system.ready().await;
-    store.break_all(Operation::Get, "staging/", Fault::Hang);
-    (system, store)
+    held_worker(setup, Operation::Get, "staging/").await
 }
 
 /// Uploads with `Prefer: wait`.
