@@ -13,7 +13,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 #[must_use]
 pub fn wait(headers: &HeaderMap) -> Option<u64> {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    let mut preferences = values.flat_map(|value| value.split(','));
+    let mut preferences = values.flat_map(preferences);
     // The first counts where one is there more than once.
     let wait = preferences.find_map(|preference| {
         let (name, value) = preference.split(';').next()?.split_once('=')?;
@@ -23,6 +23,20 @@ pub fn wait(headers: &HeaderMap) -> Option<u64> {
     // Who prefers more waits this long.
     let seconds = || wait.parse().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
     is_number.then(seconds).filter(|seconds| *seconds > 0)
+}
+
+/// The preferences of a header, which are separated by commas but for those within quotes.
+fn preferences(value: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    value.split(move |letter| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        match letter {
+            '"' if !was_escaped => is_quoted = !is_quoted,
+            '\\' if is_quoted && !was_escaped => is_escaped = true,
+            _ => {}
+        }
+        letter == ',' && !is_quoted
+    })
 }
 
 /// The header that says for how long it was waited at most.
@@ -55,7 +69,18 @@ mod tests {
 
     #[test]
     fn what_is_no_wait_is_ignored() {
-        for value in ["", "wait", "wait=", "wait=-1", "wait=1.5", "wait=a", "wait=0", "awaits=3"] {
+        for value in [
+            "",
+            "wait",
+            "wait=",
+            "wait=-1",
+            "wait=1.5",
+            "wait=a",
+            "wait=0",
+            "awaits=3",
+            "foo=\"a, wait=2\", bar",
+            r#"foo="\", wait=2""#,
+        ] {
             assert_eq!(ask(&[value]), None, "{value}");
         }
         assert_eq!(ask(&[]), None);

@@ -21,6 +21,7 @@ use axum::{
 use pfp_shared::{
     failure::{Failure, FailureCode},
     queries::UploadRow,
+    server::ClientLeft,
     upload::UploadState,
 };
 use std::time::Duration;
@@ -39,11 +40,12 @@ pub(crate) async fn answer(
     user: AuthenticatedUser,
     taken: Taken,
     wait: Option<u64>,
+    client: &ClientLeft,
 ) -> Result<Response, ApiError> {
     let Some(seconds) = wait else { return Ok(accepted(state, &taken)) };
     let wait = Duration::from_secs(seconds);
     let id = taken.row.id;
-    let result = match wait_until_final(state, &user.id, id, wait).await {
+    let result = match wait_until_final(state, &user.id, id, wait, client).await {
         Ok(Some(row)) if row.state.is_final() => result(&row),
         Ok(Some(row)) => return Ok(accepted(state, &Taken { row, ..taken })),
         Ok(None) => Err(Failure::new(FailureCode::UploadCancelled, "The upload went: its user was erased.")),

@@ -20,6 +20,7 @@ use futures_util::{Stream, stream};
 use pfp_shared::{
     dependencies::Dependency,
     queries::{self, UploadRow},
+    server::ClientLeft,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -38,6 +39,7 @@ pub async fn upload_events(
     State(state): State<AppState>,
     user: AuthenticatedUser,
     id: Result<Path<String>, PathRejection>,
+    client: ClientLeft,
     request: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = id_of(id)?;
@@ -56,7 +58,7 @@ pub async fn upload_events(
         // Proxies are asked to pass each event on at once.
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    let events = Sse::new(events(state, changes, row));
+    let events = Sse::new(events(state, changes, row, client));
     Ok((headers, events.keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response())
 }
 
@@ -70,20 +72,22 @@ fn has_seen_the_end(request: &HeaderMap, row: &UploadRow) -> bool {
 struct Following {
     state: AppState,
     changes: Subscription,
+    client: ClientLeft,
     row: Arc<UploadRow>,
     is_told: bool,
     until: Instant,
 }
 
 /// The present state, then each further one, up to a final one. It ends before that when the row is gone, the
-/// process is being stopped or the time is up: the client asks again.
+/// process is being stopped, the time is up or the client may have gone: whoever is there asks again.
 fn events(
     state: AppState,
     changes: Subscription,
     row: Arc<UploadRow>,
+    client: ClientLeft,
 ) -> impl Stream<Item = Result<Event, axum::Error>> {
     let until = Instant::now() + state.config.events_lifetime;
-    let start = Following { state, changes, row, is_told: false, until };
+    let start = Following { state, changes, client, row, is_told: false, until };
     stream::unfold(start, |mut following| async move {
         if following.is_told {
             following.row = following.next().await?;
@@ -103,6 +107,7 @@ impl Following {
             newer = self.changes.newer_than(self.row.revision) => newer,
             () = sleep_until(self.until) => None,
             () = self.state.stopping.cancelled() => None,
+            () = self.client.noticed() => None,
         }
     }
 }

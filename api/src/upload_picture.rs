@@ -25,6 +25,7 @@ use pfp_shared::{
     failure::{Failure, FailureCode},
     job::Job,
     queries::{self, Accepted, EarlierUpload, UploadRow},
+    server::ClientLeft,
     storage::{PART_SIZE, staged_key},
     trace::TraceParent,
     upload::{UploadId, UploadState},
@@ -58,6 +59,7 @@ pub async fn upload_picture(
     State(state): State<AppState>,
     user: Result<AuthenticatedUser, ApiError>,
     Extension(trace): Extension<TraceParent>,
+    client: ClientLeft,
     request: Request,
 ) -> Result<Response, ApiError> {
     let wait = prefer::wait(request.headers());
@@ -72,7 +74,7 @@ pub async fn upload_picture(
         Ok(panic) => Err(ApiError::panicked(text_of(&*panic))),
         Err(error) => Err(ApiError::internal(FailureCode::UnexpectedError, error.to_string())),
     })?;
-    answer(&state, user, taken, wait).await
+    answer(&state, user, taken, wait, &client).await
 }
 
 fn count_refusal(error: &ApiError) {

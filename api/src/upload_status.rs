@@ -20,6 +20,7 @@ use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
     queries::{self, UploadRow},
+    server::ClientLeft,
     upload::UploadId,
 };
 use std::time::Duration;
@@ -41,12 +42,13 @@ pub async fn upload_status(
     user: AuthenticatedUser,
     id: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
+    client: ClientLeft,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let wait = query::number(query.as_deref(), "wait", 0..=LONGEST_WAIT)?.unwrap_or(0);
     let id = id_of(id)?;
     state.require(&[Dependency::Database])?;
-    let row = wait_until_final(&state, &user.id, id, Duration::from_secs(wait)).await?;
+    let row = wait_until_final(&state, &user.id, id, Duration::from_secs(wait), &client).await?;
     let row = row.ok_or_else(not_found)?;
     Ok(shown(&state, &row, &headers))
 }
@@ -75,12 +77,14 @@ pub(crate) fn headers_of(row: &UploadRow) -> HeaderMap {
     headers
 }
 
-/// The row, as soon as it is final; or as it was last seen when the time is up or the process is being stopped.
+/// The row, as soon as it is final; or as it was last seen when the time is up, the process is being stopped or the
+/// client may have gone.
 pub(crate) async fn wait_until_final(
     state: &AppState,
     user_id: &str,
     id: UploadId,
     wait: Duration,
+    client: &ClientLeft,
 ) -> Result<Option<UploadRow>, ApiError> {
     let deadline = Instant::now() + wait;
     // Before the row is read: what changes in between is not missed.
@@ -96,6 +100,7 @@ pub(crate) async fn wait_until_final(
             },
             () = sleep_until(deadline) => break,
             () = state.stopping.cancelled() => break,
+            () = client.noticed() => break,
         }
     }
     Ok(Some(row))
@@ -103,7 +108,10 @@ pub(crate) async fn wait_until_final(
 
 /// The id in the address; what isn't one names no upload.
 pub(crate) fn id_of(path: Result<Path<String>, PathRejection>) -> Result<UploadId, ApiError> {
-    path.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(not_found)
+    // As it is told, in lower case with dashes: what has one address can be kept by it.
+    let id =
+        path.ok().and_then(|Path(text)| text.parse().ok().filter(|id: &UploadId| id.to_string() == text));
+    id.ok_or_else(not_found)
 }
 
 pub(crate) fn not_found() -> ApiError {

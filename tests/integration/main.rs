@@ -20,6 +20,7 @@ mod openapi_document;
 mod other_sites;
 mod picture_command;
 mod process_settings;
+mod promoting;
 mod queue_trouble;
 mod refusals;
 mod rejections;

@@ -6,6 +6,7 @@ use pfp_tests::{
     client::{Answer, Client},
     events::Events,
     pictures,
+    raw::{Raw, head},
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
 };
@@ -229,6 +230,31 @@ async fn a_client_that_prefers_to_wait_is_answered_with_202_when_the_api_is_stop
     assert!(system.apis[0].terminate().await.success());
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status.as_u16(), answer.json()["status"].as_str()), (202, Some("queued")));
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_have_gone_are_no_longer_waited_for_and_one_that_closed_its_side_is_answered() {
+    let system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(photo()).await;
+    let token = format!("Bearer {}", ada.token());
+    let asks = |path: &str| head("GET", path, &[("Authorization", &token)]);
+    let (poll, events) = (asks(&format!("{location}?wait=30")), asks(&format!("{location}/events")));
+    let address = &system.apis[0].address;
+    let mut clients = Vec::new();
+    for number in 0..100 {
+        clients.push(Raw::sending(address, if number % 2 == 0 { &poll } else { &events }).await);
+    }
+    let mut half = Raw::sending(address, &poll).await;
+    waiting_at(&system, 0, 101).await;
+    let left = Instant::now();
+    drop(clients);
+    waiting_at(&system, 0, 1).await;
+    half.send_no_more().await;
+    assert_eq!(half.answer().await.json()["status"], "queued");
+    waiting_at(&system, 0, 0).await;
+    assert!(left.elapsed() < Duration::from_secs(10), "{:?}", left.elapsed());
     system.stop().await;
 }
 

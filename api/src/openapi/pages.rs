@@ -108,7 +108,7 @@ impl IntoResponses for FileAnswers {
     fn responses() -> Answers {
         let mut found = ResponseBuilder::new()
             .description("The file.")
-            .header("ETag", text("Of the page's own files: names the bytes."))
+            .header("ETag", tag())
             .header("Content-Security-Policy", text("Of the files of `/docs`: what that page may load."));
         for media_type in ["text/css", "text/javascript"] {
             found = found.content(media_type, file("…"));
@@ -117,7 +117,9 @@ impl IntoResponses for FileAnswers {
             found = found.content(media_type, Content::new(Some(Object::with_type(Type::String))));
         }
         let refused = problems(&[&[Code::NotFound][..], &always()].concat());
-        with(refused, [("200", found), ("304", unchanged())])
+        let unchanged = unchanged()
+            .header("Content-Security-Policy", text("Of the files of `/docs`: what that page may load."));
+        with(refused, [("200", found), ("304", unchanged)])
     }
 }
 
@@ -126,7 +128,11 @@ pub struct DocsAnswers;
 
 impl IntoResponses for DocsAnswers {
     fn responses() -> Answers {
-        with(problems(&always()), [("200", page("The OpenAPI document as a page."))])
+        let policed = |answer: ResponseBuilder| {
+            answer.header("Content-Security-Policy", text("What the page may load."))
+        };
+        let page = page("The OpenAPI document as a page.").header("ETag", tag());
+        with(problems(&always()), [("200", page), ("304", policed(unchanged()))])
     }
 }
 

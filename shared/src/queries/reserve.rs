@@ -134,22 +134,23 @@ async fn lock_user(
         SELECT least($2::float8, coalesce(upload_tokens, $2::float8)
             + greatest(extract(epoch FROM clock_timestamp() - upload_tokens_at)::float8, 0) * $2::float8 / 60) AS tokens
         FROM users WHERE id = $1 FOR NO KEY UPDATE";
+    // Made or there already, it is locked afterwards: no erasure comes in between.
     const CREATE: &str = "-- reserve: create_user
-        INSERT INTO users (id, upload_tokens, upload_tokens_at)
-        SELECT new.id, erased.upload_tokens, erased.upload_tokens_at FROM (VALUES ($1::text)) AS new (id)
-            LEFT JOIN erased_users AS erased ON erased.id_sha256 = sha256(convert_to(new.id, 'UTF8'))
-        ON CONFLICT (id) DO NOTHING";
+        INSERT INTO users (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET id = EXCLUDED.id";
+    // A statement of its own, which sees what was erased while the one before waited.
+    const RATE_BEFORE: &str = "-- reserve: rate_before_erasure
+        UPDATE users SET upload_tokens = erased.upload_tokens, upload_tokens_at = erased.upload_tokens_at
+        FROM erased_users AS erased
+        WHERE users.id = $1 AND users.upload_tokens IS NULL AND erased.id_sha256 = sha256(convert_to($1, 'UTF8'))";
     let capacity = f64::from(limits.per_minute);
-    // One that another request has just created may be erased before it is locked.
-    for _ in 0..3 {
-        if let Some(row) = session.optional(LOCK, &[&user_id, &capacity]).await? {
-            return Ok(Some(tokens(&row)?.unwrap_or(capacity)));
-        }
-        if !limits.create_users {
-            return Ok(None);
-        }
-        session.execute(CREATE, &[&user_id]).await?;
+    if let Some(row) = session.optional(LOCK, &[&user_id, &capacity]).await? {
+        return Ok(Some(tokens(&row)?.unwrap_or(capacity)));
     }
+    if !limits.create_users {
+        return Ok(None);
+    }
+    session.execute(CREATE, &[&user_id]).await?;
+    session.execute(RATE_BEFORE, &[&user_id]).await?;
     let row = session.one(LOCK, &[&user_id, &capacity]).await?;
     Ok(Some(tokens(&row)?.unwrap_or(capacity)))
 }

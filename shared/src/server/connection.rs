@@ -1,8 +1,9 @@
 //! One connection: HTTP/1.1 on a stream that may not be silent for too long.
 
 use super::{
-    ConnectionLimits,
+    ClientLeft, ConnectionLimits,
     quiet::{Clock, InRequest, Quiet},
+    shared_stream::{Peer, SharedStream},
 };
 use axum::{Router, body::Body};
 use http_body::{Frame, SizeHint};
@@ -13,6 +14,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,9 @@ use tower::ServiceExt;
 /// hold is bounded by it. Its last read may have brought as many again.
 const BUFFER: usize = 128 << 10;
 
+/// How often it is looked whether a client is still there.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// Serves a connection until it ends, or until `closing` lets it end after the request that it is in.
 pub(super) async fn serve_connection(
     stream: TcpStream,
@@ -30,11 +35,14 @@ pub(super) async fn serve_connection(
     closing: CancellationToken,
 ) {
     let clock = Clock::start(limits);
-    let io = TokioIo::new(Quiet::new(stream, Arc::clone(&clock)));
+    let (stream, left) = (SharedStream::new(stream), ClientLeft::default());
+    let io = TokioIo::new(Quiet::new(stream.clone(), Arc::clone(&clock)));
+    let noticed = left.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
         let in_request = clock.request();
-        let request = request
+        let mut request = request
             .map(|body| Body::new(Held { body: Body::new(body), _in_request: Arc::clone(&in_request) }));
+        request.extensions_mut().insert(noticed.clone());
         let answer = router.clone().oneshot(request);
         async move {
             let answer = answer.await?;
@@ -50,16 +58,34 @@ pub(super) async fn serve_connection(
         .max_buf_size(BUFFER)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let serving = async {
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = closing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
-    if let Err(error) = ended {
-        // A client that went away, sent no HTTP, or was silent for too long: not our fault.
-        tracing::debug!(error = %error_chain(&error), "a connection ended early");
+    // What ends here without our doing, a client that went away, sent no HTTP, or was silent for too long, is no fault
+    // of ours.
+    tokio::select! {
+        ended = serving => if let Err(error) = ended {
+            tracing::debug!(error = %error_chain(&error), "a connection ended early");
+        },
+        () = until_gone(&stream, &left) => tracing::debug!("a connection was reset"),
+    }
+}
+
+/// Looks after the client while it may be waiting for an answer: a slot that nobody holds any more is soon free.
+async fn until_gone(stream: &SharedStream, left: &ClientLeft) {
+    loop {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        match stream.peer() {
+            Peer::IsThere => {}
+            Peer::SendsNoMore => left.note(),
+            Peer::IsGone => return,
+        }
     }
 }
 

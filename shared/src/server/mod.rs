@@ -2,10 +2,13 @@
 //! on connections.
 
 mod accept;
+mod client_left;
 mod connection;
 mod quiet;
+mod shared_stream;
 
 /// Connections of a listener for health and metrics.
 pub const OPERATORS_CONNECTIONS: usize = 64;
 
 pub use accept::{ConnectionLimits, accept, listen};
+pub use client_left::ClientLeft;
