@@ -33,6 +33,15 @@ async fn held(store: &ChaosStore, pictures: usize) {
     .await;
 }
 
+/// Until everything that was listed was deleted, or wasn't there: what comes to the bucket after that has to be listed
+/// by whoever put it.
+async fn nothing_is_listed(system: &TestSystem) {
+    until("what was listed is deleted", PATIENCE, async || {
+        (system.database.count("SELECT count(*) FROM object_deletions").await == 0).then_some(())
+    })
+    .await;
+}
+
 async fn is_empty(system: &TestSystem) {
     system.quiet().await;
     assert!(system.objects().await.is_empty(), "{:?}", system.objects().await);
@@ -253,7 +262,9 @@ async fn a_job_that_runs_while_its_user_is_erased_leaves_nothing() {
     held(&store, 1).await;
     assert_eq!(delete(&ada, "/user/me").await.status, 204);
     assert_eq!(ada.get(&location).await.status, 404);
+    nothing_is_listed(&system).await;
     store.heal();
+    system.workers[0].shows("pfp_jobs_total{outcome=\"stale\"} 1").await;
     is_empty(&system).await;
     assert_eq!(ada.me().await["profile_picture_url"], Value::Null);
     system.finish().await;
@@ -292,6 +303,7 @@ async fn an_upload_that_is_being_received_while_its_user_is_erased_is_not_accept
     })
     .await;
     assert_eq!(delete(&ada, "/user/me").await.status, 204);
+    nothing_is_listed(&system).await;
     // It may be told before all is sent.
     let _ = upload.try_send(rest).await;
     let answer = upload.answer().await;
