@@ -1,16 +1,12 @@
 //! The OpenAPI document as a page: Swagger UI, served from this program, so that it needs no network.
 
-use crate::{error::ApiError, etag, routes::no_such_page};
+use crate::{error::ApiError, routes::no_such_page, static_file::StaticFile};
 use axum::{
     extract::{Path, rejection::PathRejection},
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG},
-    },
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, header::CONTENT_SECURITY_POLICY},
+    response::Response,
 };
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use std::sync::{Arc, LazyLock};
 use utoipa_swagger_ui::{Config, serve};
 
@@ -33,51 +29,23 @@ const NAMES: [&str; 8] = [
     "favicon-32x32.png",
 ];
 
-/// Made once: the largest has 1.5 MB, and answers share its bytes.
-static FILES: LazyLock<Vec<File>> = LazyLock::new(|| NAMES.into_iter().filter_map(File::found).collect());
+static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| NAMES.into_iter().filter_map(found).collect());
 
-struct File {
-    name: &'static str,
-    media_type: HeaderValue,
-    bytes: Bytes,
-    tag: String,
-}
-
-impl File {
-    fn found(name: &'static str) -> Option<Self> {
-        // Its validator is another site's.
-        let config = Config::new(["../openapi.json"])
-            .try_it_out_enabled(true)
-            .persist_authorization(false)
-            .validator_url("none");
-        let found = serve(name, Arc::new(config)).ok().flatten()?;
-        let bytes = if name == PAGE {
-            let page = String::from_utf8_lossy(&found.bytes);
-            page.replace("<head>", "<head>\n    <base href=\"docs/\">").into()
-        } else {
-            Bytes::from(found.bytes.into_owned())
-        };
-        let digits: String =
-            Sha256::digest(&bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let media_type = HeaderValue::from_str(&found.content_type).ok()?;
-        Some(Self { name, media_type, bytes, tag: format!("\"{digits}\"") })
-    }
-
-    /// The file, or 304 to who has it.
-    fn answer(&self, request: &HeaderMap) -> Response {
-        let mut response = if etag::matches(request, &self.tag) {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
-            ([(CONTENT_TYPE, self.media_type.clone())], self.bytes.clone()).into_response()
-        };
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        if let Ok(tag) = HeaderValue::from_str(&self.tag) {
-            headers.insert(ETAG, tag);
-        }
-        response
-    }
+fn found(name: &'static str) -> Option<StaticFile> {
+    // Its validator is another site's.
+    let config = Config::new(["../openapi.json"])
+        .try_it_out_enabled(true)
+        .persist_authorization(false)
+        .validator_url("none");
+    let found = serve(name, Arc::new(config)).ok().flatten()?;
+    let bytes = if name == PAGE {
+        let page = String::from_utf8_lossy(&found.bytes);
+        page.replace("<head>", "<head>\n    <base href=\"docs/\">").into()
+    } else {
+        Bytes::from(found.bytes.into_owned())
+    };
+    let media_type = HeaderValue::from_str(&found.content_type).ok()?;
+    Some(StaticFile::new(name, bytes, media_type, "public, max-age=3600"))
 }
 
 /// The API's description, to read and to try.
@@ -104,7 +72,9 @@ pub async fn docs_file(
 
 fn file(name: &str, request: &HeaderMap) -> Result<Response, ApiError> {
     let file = FILES.iter().find(|file| file.name == name);
-    Ok(file.ok_or_else(no_such_page)?.answer(request))
+    let mut response = file.ok_or_else(no_such_page)?.answer(request);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    Ok(response)
 }
 
 #[cfg(test)]

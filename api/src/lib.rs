@@ -6,7 +6,7 @@
 //!   of, from the declared length and type to the staged object.
 //! - [`upload_answer`], [`upload_status`], [`upload_events`], [`uploads`], [`user`], [`pictures`], [`user_picture`]:
 //!   what can be asked and taken back afterwards; [`shown`]: the JSON of it; [`changes`]: how waiting clients hear.
-//! - [`page`]: the page for people, and the client for browsers that it uses.
+//! - [`page`]: the page for people, and the client for browsers that it uses; [`static_file`]: what it is made of.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
 //!   [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
 //!   answered early.
@@ -40,6 +40,7 @@ pub mod routes;
 pub mod server;
 pub mod shown;
 pub mod state;
+mod static_file;
 pub mod token;
 pub mod upload_answer;
 pub mod upload_events;

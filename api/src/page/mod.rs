@@ -1,10 +1,7 @@
 //! The page at `/`, where a user changes the picture, and `/client.js`, the client that it and other sites use.
 //! The files are part of the program: nothing is built, and nothing comes from elsewhere.
 
-mod file;
-
-use self::file::File;
-use crate::{error::ApiError, routes::no_such_page, state::AppState};
+use crate::{error::ApiError, routes::no_such_page, state::AppState, static_file::StaticFile};
 use axum::{
     extract::{Path, State, rejection::PathRejection},
     http::{
@@ -16,10 +13,11 @@ use axum::{
 use std::sync::LazyLock;
 use url::Url;
 
-static PAGE: LazyLock<File> = LazyLock::new(|| File::new("page.html", include_str!("ui/page.html")));
+static PAGE: LazyLock<StaticFile> =
+    LazyLock::new(|| StaticFile::of_page("page.html", include_str!("ui/page.html")));
 
 /// One module of a few files: each says something of its own, and whoever uses it takes a single address.
-static CLIENT: LazyLock<File> = LazyLock::new(|| {
+static CLIENT: LazyLock<StaticFile> = LazyLock::new(|| {
     let source = concat!(
         include_str!("client/errors.js"),
         include_str!("client/inspect.js"),
@@ -33,30 +31,30 @@ static CLIENT: LazyLock<File> = LazyLock::new(|| {
         include_str!("client/unfinished.js"),
         include_str!("client/client.js"),
     );
-    File::new("client.js", source)
+    StaticFile::of_page("client.js", source)
 });
 
 /// What the page is made of, at `/page/{name}`.
-static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+static FILES: LazyLock<Vec<StaticFile>> = LazyLock::new(|| {
     vec![
-        File::new("account.js", include_str!("ui/account.js")),
-        File::new("avatars.js", include_str!("ui/avatars.js")),
-        File::new("choosing.js", include_str!("ui/choosing.js")),
-        File::new("cropper.js", include_str!("ui/cropper.js")),
-        File::new("dom.js", include_str!("ui/dom.js")),
-        File::new("framing.js", include_str!("ui/framing.js")),
-        File::new("history.js", include_str!("ui/history.js")),
-        File::new("icon.svg", include_str!("ui/icon.svg")),
-        File::new("notice.js", include_str!("ui/notice.js")),
-        File::new("page.css", include_str!("ui/page.css")),
-        File::new("page.js", include_str!("ui/page.js")),
-        File::new("panels.css", include_str!("ui/panels.css")),
-        File::new("progress.js", include_str!("ui/progress.js")),
-        File::new("saving.js", include_str!("ui/saving.js")),
-        File::new("session.js", include_str!("ui/session.js")),
-        File::new("stopping.js", include_str!("ui/stopping.js")),
-        File::new("uploads.css", include_str!("ui/uploads.css")),
-        File::new("words.js", include_str!("ui/words.js")),
+        StaticFile::of_page("account.js", include_str!("ui/account.js")),
+        StaticFile::of_page("avatars.js", include_str!("ui/avatars.js")),
+        StaticFile::of_page("choosing.js", include_str!("ui/choosing.js")),
+        StaticFile::of_page("cropper.js", include_str!("ui/cropper.js")),
+        StaticFile::of_page("dom.js", include_str!("ui/dom.js")),
+        StaticFile::of_page("framing.js", include_str!("ui/framing.js")),
+        StaticFile::of_page("history.js", include_str!("ui/history.js")),
+        StaticFile::of_page("icon.svg", include_str!("ui/icon.svg")),
+        StaticFile::of_page("notice.js", include_str!("ui/notice.js")),
+        StaticFile::of_page("page.css", include_str!("ui/page.css")),
+        StaticFile::of_page("page.js", include_str!("ui/page.js")),
+        StaticFile::of_page("panels.css", include_str!("ui/panels.css")),
+        StaticFile::of_page("progress.js", include_str!("ui/progress.js")),
+        StaticFile::of_page("saving.js", include_str!("ui/saving.js")),
+        StaticFile::of_page("session.js", include_str!("ui/session.js")),
+        StaticFile::of_page("stopping.js", include_str!("ui/stopping.js")),
+        StaticFile::of_page("uploads.css", include_str!("ui/uploads.css")),
+        StaticFile::of_page("words.js", include_str!("ui/words.js")),
     ]
 });
 
@@ -119,14 +117,18 @@ fn policy(public_url: &str) -> HeaderValue {
 mod tests {
     use super::*;
 
+    fn text(file: &StaticFile) -> &str {
+        std::str::from_utf8(&file.bytes).unwrap()
+    }
+
     #[test]
     fn every_file_of_the_page_that_is_named_somewhere_is_served() {
-        let relative = |text: &'static str, before: &'static str| {
-            text.split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>()
+        let relative = |file: &'static StaticFile, before: &'static str| {
+            text(file).split(before).skip(1).filter_map(|rest| rest.split('"').next()).collect::<Vec<_>>()
         };
-        let mut named = relative(PAGE.text, "\"page/");
+        let mut named = relative(&PAGE, "\"page/");
         for file in FILES.iter().filter(|file| file.name.ends_with(".js")) {
-            named.extend(relative(file.text, " from \"./"));
+            named.extend(relative(file, " from \"./"));
         }
         assert!(named.len() > 10, "{named:?}");
         for name in named {
@@ -136,13 +138,13 @@ mod tests {
 
     #[test]
     fn the_page_has_no_script_style_or_handler_within_and_names_no_other_site() {
-        let page = PAGE.text;
+        let page = text(&PAGE);
         assert!(!page.contains("<style") && !page.contains(" style="), "the policy forbids it");
         assert!(
             page.matches("<script").all(|_| page.contains("<script type=\"module\" src=\"page/page.js\">"))
         );
         assert_eq!(page.matches("<script").count(), 1);
-        for text in FILES.iter().map(|file| file.text).chain([page]) {
+        for text in FILES.iter().map(text).chain([page]) {
             let addresses = text.matches("://").count() - text.matches("http://www.w3.org/2000/svg").count();
             assert_eq!(addresses, 0, "{text}");
         }
