@@ -1,7 +1,7 @@
 //! Promote, and what happens at the same moment: made to meet by a lock on the user's row that the test holds.
 
 use pfp_tests::{
-    chaos_store::{ChaosStore, Fault, Operation, held_worker},
+    chaos_store::{ChaosStore, Operation, held_worker},
     database::TestDatabase,
     pictures,
     system::{Setup, TestSystem},
@@ -32,31 +32,24 @@ async fn picture_is_held(store: &ChaosStore) {
     .await;
 }
 
-/// A worker with a store of its own, which holds its pictures.
-async fn worker_with_a_store(system: &mut TestSystem) -> ChaosStore {
-    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
-    store.break_all(Operation::Put, "pictures/", Fault::Hang);
-    system.start_worker_with(&[("PFP_S3_ENDPOINT", &store.endpoint)]);
-    system.ready().await;
-    store
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_jobs_of_one_user_that_end_at_the_same_moment_the_newer_one_shows() {
-    let mut system = Setup::new().workers(0).set("PFP_WORKER_CONCURRENCY", "1").start().await;
+    // Long enough for both promotions to wait as long as it takes the second job to get there.
+    let patient = Setup::new().set("PFP_DATABASE_TIMEOUT", "60s").set("PFP_JOB_LEASE", "60s");
+    let mut system = patient.workers(0).set("PFP_WORKER_CONCURRENCY", "2").start().await;
     let ada = system.client("ada");
-    let of_older = worker_with_a_store(&mut system).await;
     let older = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;
-    picture_is_held(&of_older).await;
-    let of_newer = worker_with_a_store(&mut system).await;
+    system.database.run("UPDATE uploads SET run_after = now() + interval '1 hour'").await;
     let newer = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;
-    picture_is_held(&of_newer).await;
 
     let lock = holding_ada(&system).await;
-    of_newer.heal();
+    system.start_worker();
     promotions_wait(&system, 1).await;
     // Whoever waits later comes later.
-    of_older.heal();
+    system
+        .database
+        .run("UPDATE uploads SET run_after = now(), published_at = NULL WHERE status = 'queued'")
+        .await;
     promotions_wait(&system, 2).await;
     lock.run("COMMIT").await;
     assert_eq!(ada.finished(&older).await["status"], "superseded");
