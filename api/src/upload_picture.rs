@@ -22,6 +22,7 @@ use axum::{
 use http_body::Body as _;
 use pfp_shared::{
     dependencies::Dependency,
+    failpoint::Failpoint,
     failure::{Failure, FailureCode},
     job::Job,
     queries::{self, Accepted, EarlierUpload, UploadRow},
@@ -111,6 +112,7 @@ async fn take(incoming: Incoming) -> Result<Taken, ApiError> {
         Reserved::Replay(earlier) => return replay(&state, &user, &declared, body, &earlier).await,
     };
     let id = reservation.id;
+    Failpoint::UploadReserved.reached();
 
     // 3. Receive and stage.
     let received = match stage(&state, &declared, body, &reservation).await {
@@ -121,14 +123,18 @@ async fn take(incoming: Incoming) -> Result<Taken, ApiError> {
         }
     };
 
+    Failpoint::UploadStaged.reached();
+
     // 4. Accept: from here on the upload can't be lost.
     let row = accept(&state, &user, reservation, &received).await?;
+    Failpoint::UploadAccepted.reached();
     metrics::counter!("pfp_uploads_accepted_total").increment(1);
     metrics::histogram!("pfp_upload_bytes").record(received.file.size as f64);
     tracing::info!(upload_id = %id, size = received.file.size, format = %received.file.format, "accepted");
 
     // 5. Publish. Whatever comes of it, the upload is accepted.
     publish(&state, id, &trace).await;
+    Failpoint::UploadMarked.reached();
     Ok(Taken { row, replayed: false })
 }
 
@@ -251,7 +257,10 @@ async fn publish(state: &AppState, id: UploadId, trace: &TraceParent) {
     let published = state.services.publisher.publish(&Job::new(id), Some(&trace.header())).await;
     if let Err(error) = published {
         tracing::warn!(%error, upload_id = %id, "not published; a sweeper will");
-    } else if let Err(error) = queries::mark_published(&state.services.database, id).await {
+        return;
+    }
+    Failpoint::UploadPublished.reached();
+    if let Err(error) = queries::mark_published(&state.services.database, id).await {
         tracing::warn!(%error, upload_id = %id, "not marked as published; it may be published twice");
     }
 }

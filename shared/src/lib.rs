@@ -16,12 +16,14 @@
 //! - [`services`]: the three together; [`dependencies`], [`backoff`], [`shutdown`]: living with outages;
 //!   [`memory`]: living within a budget.
 //! - [`config`], [`telemetry`], [`trace`], [`metrics`]: running it. [`server`]: the connections of whoever asks.
+//! - [`failpoint`]: where tests make it die.
 
 pub mod backoff;
 pub mod config;
 pub mod crop;
 pub mod database;
 pub mod dependencies;
+pub mod failpoint;
 pub mod failure;
 pub mod job;
 pub mod memory;

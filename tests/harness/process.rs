@@ -135,6 +135,16 @@ impl Process {
             .expect("an exit status")
     }
 
+    /// Waits until it has been killed at a failpoint.
+    ///
+    /// # Panics
+    /// It isn't in time, or ends in another way.
+    pub async fn killed(&mut self) {
+        let status = self.ended().await;
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert_eq!(signal, Some(Signal::KILL.as_raw()), "{status}: {}", self.log_text());
+    }
+
     /// Whether it still runs.
     #[must_use]
     pub fn is_running(&mut self) -> bool {

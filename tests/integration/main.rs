@@ -5,6 +5,7 @@ mod accepted_forms;
 mod answering_early;
 mod bucket_at_start;
 mod configuration;
+mod crashes;
 mod documented_answers;
 mod first_upload;
 mod hostile_requests;

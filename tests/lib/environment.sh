@@ -44,9 +44,9 @@ servers() {
   export "$2=$folder"
 }
 
-# Our binaries as the tests start them: with overflow checks and debug assertions.
+# Our binaries as the tests start them: with overflow checks, debug assertions and failpoints.
 binaries() {
-  cargo build --locked -p pfp-api -p pfp-worker || return 1
+  cargo build --locked -p pfp-api -p pfp-worker --features pfp-api/failpoints,pfp-worker/failpoints || return 1
   export PFP_TEST_BIN=$CARGO_TARGET_DIR/debug
 }
 

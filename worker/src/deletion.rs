@@ -2,6 +2,7 @@
 
 use pfp_shared::{
     database::DatabaseError,
+    failpoint::Failpoint,
     queries::{self, Deletion},
     services::Services,
     storage::StorageError,
@@ -20,6 +21,7 @@ pub async fn delete_listed(
     let failed = services.storage.delete(&keys).await;
     let deleted: Vec<_> =
         listed.iter().filter(|deletion| failed.iter().all(|(key, _)| *key != deletion.key)).collect();
+    Failpoint::JobDeleted.reached();
     if !deleted.is_empty() {
         queries::deletions_done(&services.database, &deleted).await?;
     }

@@ -6,7 +6,10 @@ use lapin::{
     message::Delivery,
     options::{BasicAckOptions, BasicRejectOptions},
 };
-use pfp_shared::{backoff::Backoff, job::Job, queue::trace_context, trace::TraceParent, upload::UploadId};
+use pfp_shared::{
+    backoff::Backoff, failpoint::Failpoint, job::Job, queue::trace_context, trace::TraceParent,
+    upload::UploadId,
+};
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tracing::Instrument;
 
@@ -19,7 +22,9 @@ pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
             let parent = parent.unwrap_or_else(TraceParent::generate);
             let span = tracing::info_span!("job", upload_id = %job.upload_id, trace_id = parent.trace_id());
             parent.adopt(&span);
+            Failpoint::JobReceived.reached();
             if run(&worker, job.upload_id).instrument(span.clone()).await {
+                Failpoint::JobSettled.reached();
                 acknowledge(&worker, &delivery).instrument(span).await;
             }
         }

@@ -6,7 +6,7 @@ use crate::{
     picture::{Picture, PictureOptions, inspect, make_picture},
 };
 use bytes::Bytes;
-use pfp_shared::{crop::Crop, failure::Failure, memory::MemoryBudget};
+use pfp_shared::{crop::Crop, failpoint::Failpoint, failure::Failure, memory::MemoryBudget};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -65,7 +65,9 @@ impl Kitchen {
         let work = move || {
             // Both live as long as the thread works, also when nobody waits for it any more.
             let _held = (thread, reserved);
-            make_picture(&file, &inspected, crop, &options)
+            let made = make_picture(&file, &inspected, crop, &options);
+            Failpoint::JobMade.reached();
+            made
         };
         self.run(work).await?.or_reject()
     }

@@ -14,6 +14,7 @@ use pfp_shared::{
     crop::Crop,
     database::DatabaseError,
     dependencies::Dependency,
+    failpoint::Failpoint,
     queries::{self, Claim, ClaimedJob, Promotion},
     storage::{StorageError, staged_key},
     upload::UploadId,
@@ -43,6 +44,7 @@ pub async fn process_picture(
         return Ok(Some(Outcome::Stale));
     };
     let _in_progress = worker.count_in_progress();
+    Failpoint::JobClaimed.reached();
     let lease =
         LeaseKeeper::start(worker.services.database.clone(), job.clone(), worker.config.lease, claimed_at);
     let work = async {
@@ -92,10 +94,12 @@ async fn make_and_promote(
             }
         })?;
         stage_took("put", started);
+        Failpoint::JobPut.reached();
         let started = Instant::now();
         let url = job.picture_key.url(&worker.config.public_url);
         let promotion = queries::promote(&worker.services.database, job, &url).await?;
         stage_took("promote", started);
+        Failpoint::JobPromoted.reached();
         Ok(promotion)
     };
     tokio::select! {
@@ -129,6 +133,7 @@ async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, Jo
         )));
     }
     stage_took("fetch", started);
+    Failpoint::JobFetched.reached();
     let started = Instant::now();
     let picture = worker.kitchen.make(file, crop).await?;
     stage_took("picture", started);
