@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blocked_broker_holds_up_neither_uploads_nor_workers_nor_the_end_of_a_process() {
+async fn row_05_a_blocked_broker_holds_up_neither_uploads_nor_workers_nor_the_end_of_a_process() {
     let setup = Setup::new().apis(2).set("PFP_SHUTDOWN_GRACE", &format!("{}s", GRACE.as_secs()));
     let (mut system, servers) = start(setup).await;
     let file = pictures::bytes("bench-170kb.jpg");

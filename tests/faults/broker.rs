@@ -34,17 +34,18 @@ async fn broker_comes_back_after(command: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_restarted_in_good_order_loses_no_upload_and_is_used_again_within_ten_seconds() {
+async fn row_06_a_broker_that_is_restarted_in_good_order_loses_no_upload_and_is_used_again_within_ten_seconds()
+ {
     broker_comes_back_after("stop").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_killed_loses_no_upload_and_is_used_again_within_ten_seconds() {
+async fn row_06_a_broker_that_is_killed_loses_no_upload_and_is_used_again_within_ten_seconds() {
     broker_comes_back_after("kill").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn uploads_are_taken_at_once_while_the_broker_is_down_and_done_when_it_is_back() {
+async fn row_04_uploads_are_taken_at_once_while_the_broker_is_down_and_done_when_it_is_back() {
     let (system, servers) = start(Setup::new()).await;
     let down = servers.kill("rabbitmq");
     let clients: Vec<_> = (0..12).map(|number| system.client(&format!("user-{number}"))).collect();
@@ -68,7 +69,7 @@ async fn uploads_are_taken_at_once_while_the_broker_is_down_and_done_when_it_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_lost_all_its_data_is_given_every_unfinished_job_again() {
+async fn row_08_a_broker_that_lost_all_its_data_is_given_every_unfinished_job_again() {
     let (mut system, servers) = start(Setup::new()).await;
     // Frozen, so that every message is the broker's when it loses them; not for long, so that it keeps its lease
     // on nothing and the broker doesn't miss it.

@@ -40,19 +40,19 @@ async fn database_comes_back_after(command: &str) -> TestSystem {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_restarted_in_good_order_costs_no_upload_and_no_attempt() {
+async fn row_14_a_database_that_is_restarted_in_good_order_costs_no_upload_and_no_attempt() {
     database_comes_back_after("stop").await.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_killed_costs_no_upload_and_no_attempt() {
+async fn row_14_a_database_that_is_killed_costs_no_upload_and_no_attempt() {
     let system = database_comes_back_after("kill").await;
     // A reservation doesn't wait for the disk: the row that names a staged object may be lost with the server.
     finish_after_a_listing(system).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_database_is_told_within_seconds_and_costs_no_upload() {
+async fn row_15_a_frozen_database_is_told_within_seconds_and_costs_no_upload() {
     const FROZEN: Duration = Duration::from_secs(8);
     let (system, servers) = start(Setup::new()).await;
     let load = Load::start(&system, 4, &pictures::bytes(PHOTO));
@@ -77,7 +77,7 @@ async fn a_frozen_database_is_told_within_seconds_and_costs_no_upload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_whose_answer_was_lost_in_a_frozen_database_costs_no_attempt() {
+async fn row_16_a_claim_whose_answer_was_lost_in_a_frozen_database_costs_no_attempt() {
     let (system, servers) = start(Setup::new()).await;
     // Once every connection has met the statement, a claim is a single message to the server, which is carried
     // out whether or not anyone still waits for it.
@@ -101,7 +101,7 @@ async fn a_claim_whose_answer_was_lost_in_a_frozen_database_costs_no_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_whose_accept_meets_a_frozen_database_is_either_done_or_leaves_nothing() {
+async fn row_16_an_upload_whose_accept_meets_a_frozen_database_is_either_done_or_leaves_nothing() {
     const FROZEN: Duration = Duration::from_secs(8);
     let (system, servers) = start(Setup::new()).await;
     let file = pictures::bytes(PHOTO);

@@ -35,7 +35,7 @@ async fn nothing_is_left(system: &mut TestSystem) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_of_it() {
+async fn row_01_an_api_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_of_it() {
     let (mut system, _servers) = start(Setup::new()).await;
     let file = pictures::bytes("bench-4mb.jpg");
     let half = bytes::Bytes::copy_from_slice(&file[..file.len() / 2]);
@@ -52,7 +52,7 @@ async fn an_api_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_of_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_is_killed_between_staging_and_accepting_leaves_nothing_of_the_upload() {
+async fn row_01_an_api_that_is_killed_between_staging_and_accepting_leaves_nothing_of_the_upload() {
     let servers = Servers::to_break();
     let store = ChaosStore::start(servers.value("MINIO_ENDPOINT")).await;
     let setup = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint);
@@ -72,7 +72,7 @@ async fn an_api_that_is_killed_between_staging_and_accepting_leaves_nothing_of_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_jobs_of_a_worker_that_is_killed_are_finished_by_the_other() {
+async fn row_11_the_jobs_of_a_worker_that_is_killed_are_finished_by_the_other() {
     let (mut system, _servers) = start(Setup::new()).await;
     let file = pictures::bytes("bench-4mb.jpg");
     for round in 0..rounds() {

@@ -37,7 +37,7 @@ async fn assert_nothing_was_lost(system: &TestSystem, report: &Report) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_down_for_twenty_seconds_makes_jobs_wait_and_costs_none() {
+async fn row_17_a_store_that_is_down_for_twenty_seconds_makes_jobs_wait_and_costs_none() {
     const DOWN: Duration = Duration::from_secs(20);
     let (system, servers) = start(Setup::new()).await;
     let load = load_with_jobs_under_way(&system).await;
@@ -54,7 +54,7 @@ async fn a_store_that_is_down_for_twenty_seconds_makes_jobs_wait_and_costs_none(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_frozen_for_ten_seconds_makes_jobs_wait_and_costs_none() {
+async fn row_17_a_store_that_is_frozen_for_ten_seconds_makes_jobs_wait_and_costs_none() {
     const FROZEN: Duration = Duration::from_secs(10);
     let (system, servers) = start(Setup::new()).await;
     let load = load_with_jobs_under_way(&system).await;

@@ -36,5 +36,6 @@ mod tls;
 mod tokens;
 mod traces;
 mod two_workers;
+mod unknown_commits;
 mod waiting;
 mod worker_settings;

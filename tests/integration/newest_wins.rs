@@ -3,7 +3,7 @@
 use pfp_tests::{pictures, system::Setup};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_upload_that_finishes_after_a_newer_one_is_superseded() {
+async fn row_20_an_older_upload_that_finishes_after_a_newer_one_is_superseded() {
     let mut system = Setup::new().workers(0).start().await;
     let ada = system.client("ada");
     let older = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;

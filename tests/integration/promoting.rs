@@ -33,7 +33,7 @@ async fn picture_is_held(store: &ChaosStore) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_jobs_of_one_user_that_end_at_the_same_moment_the_newer_one_shows() {
+async fn row_20_of_two_jobs_of_one_user_that_end_at_the_same_moment_the_newer_one_shows() {
     // Long enough for both promotions to wait as long as it takes the second job to get there.
     let patient = Setup::new().set("PFP_DATABASE_TIMEOUT", "60s").set("PFP_JOB_LEASE", "60s");
     let mut system = patient.workers(0).set("PFP_WORKER_CONCURRENCY", "2").start().await;

@@ -29,7 +29,7 @@ async fn publish(channel: &Channel, queue: &str, body: &[u8]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_is_deleted_under_a_consumer_is_declared_again_and_consumed() {
+async fn row_09_a_queue_that_is_deleted_under_a_consumer_is_declared_again_and_consumed() {
     let system = Setup::new().start().await;
     let (connection, channel) = channel(&system).await;
     channel
@@ -43,7 +43,7 @@ async fn a_queue_that_is_deleted_under_a_consumer_is_declared_again_and_consumed
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_comes_twice_has_one_effect() {
+async fn row_19_a_message_that_comes_twice_has_one_effect() {
     let system = Setup::new().start().await;
     let (connection, channel) = channel(&system).await;
     let ada = system.client("ada");
@@ -64,7 +64,7 @@ async fn a_message_that_comes_twice_has_one_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_can_not_be_read_is_set_aside_once_and_one_of_a_later_version_is_done() {
+async fn row_22_a_message_that_can_not_be_read_is_set_aside_once_and_one_of_a_later_version_is_done() {
     let mut system = Setup::new().workers(0).start().await;
     let upload = system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await;
     let (connection, channel) = channel(&system).await;

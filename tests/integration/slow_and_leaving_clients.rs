@@ -32,7 +32,7 @@ async fn drip(connection: &mut Raw, bytes: &[u8], bytes_a_second: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_have_to_come_in_time_and_an_idle_connection_is_closed_later() {
+async fn row_26_headers_have_to_come_in_time_and_an_idle_connection_is_closed_later() {
     let system =
         Setup::new().workers(0).set("PFP_HEADER_TIMEOUT", "1s").set("PFP_IDLE_TIMEOUT", "3s").start().await;
     let address = &system.apis[0].address;
@@ -70,7 +70,7 @@ async fn headers_have_to_come_in_time_and_an_idle_connection_is_closed_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_drips_is_refused_a_slow_one_is_taken_and_others_are_served_meanwhile() {
+async fn row_26_a_body_that_drips_is_refused_a_slow_one_is_taken_and_others_are_served_meanwhile() {
     let mut system = Setup::new().workers(0).start().await;
     system.start_api_with(&[("PFP_MIN_UPLOAD_RATE", "4KiB/s")]);
     system.ready().await;
@@ -110,7 +110,7 @@ async fn a_body_that_drips_is_refused_a_slow_one_is_taken_and_others_are_served_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_hangs_up_within_its_body_leaves_nothing() {
+async fn row_27_a_client_that_hangs_up_within_its_body_leaves_nothing() {
     let system = Setup::new().workers(0).start().await;
     let file = pictures::bytes("bench-170kb.jpg");
     let form = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
@@ -152,7 +152,7 @@ async fn a_client_that_hangs_up_within_its_body_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_hangs_up_right_after_its_body_has_uploaded() {
+async fn row_27_a_client_that_hangs_up_right_after_its_body_has_uploaded() {
     const CLIENTS: i64 = 20;
     let system = Setup::new().start().await;
     let file = pictures::bytes("bench-170kb.jpg");

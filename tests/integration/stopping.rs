@@ -30,7 +30,7 @@ async fn is_stopping(system: &TestSystem) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_upload_is_finished_and_a_new_request_is_refused() {
+async fn row_30_a_running_upload_is_finished_and_a_new_request_is_refused() {
     let mut system = Setup::new().start().await;
     let file = pictures::bytes("bench-170kb.jpg");
     let token = format!("Bearer {}", system.client("ada").token());
@@ -106,7 +106,7 @@ async fn an_upload_that_takes_longer_than_the_grace_is_cut_off_and_its_row_goes(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_it_at_once() {
+async fn row_30_a_second_signal_ends_it_at_once() {
     let mut system = Setup::new().start().await;
     let mut upload = half_sent(&system, &pictures::bytes("bench-170kb.jpg")).await;
     system.apis[0].signal(Signal::INT);

@@ -127,7 +127,7 @@ async fn an_upload_whose_attempts_are_used_up_is_failed_and_its_bytes_are_kept()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_with_a_reason() {
+async fn row_23_staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_with_a_reason() {
     let mut system = Setup::new().set("PFP_MAX_ATTEMPTS", "2").workers(0).start().await;
     let upload = accepted_without_a_worker(&system).await;
     let staged = system.objects().await;
@@ -161,7 +161,7 @@ async fn final_uploads_go_after_the_retention_and_the_shown_picture_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_deletes_rows_by_hand_leaks_nothing() {
+async fn row_31_whoever_deletes_rows_by_hand_leaks_nothing() {
     let system = Setup::new().start().await;
     system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
     system.client("bob").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;

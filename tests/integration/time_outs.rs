@@ -24,11 +24,7 @@ async fn timed_upload(system: &TestSystem) -> (Answer, Duration) {
 
 /// A system whose processes reach the broker over a wire.
 async fn on_a_wire(setup: Setup) -> (Setup, Wire) {
-    let servers = Servers::shared();
-    let url = servers.value("RABBITMQ_URL");
-    let server = url.rsplit('@').next().and_then(|rest| rest.split('/').next()).expect("a server");
-    let wire = Wire::to(server).await;
-    let over_the_wire = url.replace(server, &wire.address);
+    let (wire, over_the_wire) = Wire::in_url(Servers::shared().value("RABBITMQ_URL")).await;
     (setup.set("PFP_AMQP_URL", &over_the_wire), wire)
 }
 

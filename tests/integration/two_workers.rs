@@ -89,7 +89,7 @@ async fn a_worker_that_was_frozen_for_longer_than_its_lease_changes_nothing_when
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_asked_to_stop_ends_in_good_order_and_gives_its_jobs_back_uncounted() {
+async fn row_30_a_worker_that_is_asked_to_stop_ends_in_good_order_and_gives_its_jobs_back_uncounted() {
     let mut system = Setup::new().workers(1).start().await;
     let file = pictures::bytes("bench-4mb.jpg");
     let clients: Vec<_> = (0..8).map(|number| system.client(&format!("user-{number}"))).collect();

@@ -66,7 +66,7 @@ async fn a_worker_holds_at_most_twice_its_concurrency_of_jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopping_worker_waits_for_its_jobs_no_longer_than_the_grace_period() {
+async fn row_30_a_stopping_worker_waits_for_its_jobs_no_longer_than_the_grace_period() {
     let mut system = Setup::new().set("PFP_SHUTDOWN_GRACE", "100ms").workers(1).start().await;
     let file = pictures::bytes("bench-4mb.jpg");
     let clients: Vec<_> = (0..10).map(|number| system.client(&format!("user-{number}"))).collect();

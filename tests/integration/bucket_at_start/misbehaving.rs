@@ -31,7 +31,7 @@ async fn released(system: &TestSystem) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_whose_put_was_not_answered_is_put_again_under_the_same_key() {
+async fn row_18_a_picture_whose_put_was_not_answered_is_put_again_under_the_same_key() {
     let (system, store) = system().await;
     store.break_next(1, Operation::Put, "pictures/", Fault::DropReply);
     assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
@@ -44,7 +44,7 @@ async fn a_picture_whose_put_was_not_answered_is_put_again_under_the_same_key() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_never_answers_for_pictures_costs_no_attempt_and_leaves_no_object() {
+async fn row_18_a_store_that_never_answers_for_pictures_costs_no_attempt_and_leaves_no_object() {
     let (system, store) = system().await;
     store.break_all(Operation::Put, "pictures/", Fault::DropReply);
     let ada = system.client("ada");
@@ -60,7 +60,7 @@ async fn a_store_that_never_answers_for_pictures_costs_no_attempt_and_leaves_no_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_whose_staging_was_not_answered_is_staged_again_and_accepted() {
+async fn row_18_an_upload_whose_staging_was_not_answered_is_staged_again_and_accepted() {
     let (system, store) = system().await;
     store.break_next(1, Operation::Put, "staging/", Fault::DropReply);
     assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
@@ -69,7 +69,7 @@ async fn an_upload_whose_staging_was_not_answered_is_staged_again_and_accepted()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_nothing_is_kept() {
+async fn row_17_an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_nothing_is_kept() {
     let cases = [
         (Fault::Fail(503), 503, "storage_unavailable"),
         (Fault::Fail(500), 503, "storage_unavailable"),
@@ -97,7 +97,8 @@ async fn an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn objects_that_can_not_be_deleted_stay_listed_until_they_can_and_the_user_sees_the_new_picture() {
+async fn row_32_objects_that_can_not_be_deleted_stay_listed_until_they_can_and_the_user_sees_the_new_picture()
+{
     let (system, store) = system().await;
     let ada = system.client("ada");
     ada.upload_and_wait(pictures::bytes(PHOTO)).await;
@@ -129,7 +130,7 @@ async fn objects_that_can_not_be_deleted_stay_listed_until_they_can_and_the_user
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_staged_object_that_breaks_off_while_it_is_read_is_read_to_its_end() {
+async fn row_17_a_staged_object_that_breaks_off_while_it_is_read_is_read_to_its_end() {
     let (system, store) = system().await;
     store.break_next(1, Operation::Get, "staging/", Fault::CutBody);
     assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
@@ -138,7 +139,7 @@ async fn a_staged_object_that_breaks_off_while_it_is_read_is_read_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_staged_object_that_can_not_be_read_for_a_while_costs_no_attempt() {
+async fn row_17_a_staged_object_that_can_not_be_read_for_a_while_costs_no_attempt() {
     for fault in [Fault::CutBody, Fault::Fail(503), Fault::Refuse("AccessDenied")] {
         let (system, store) = system().await;
         store.break_all(Operation::Get, "staging/", fault);

@@ -94,7 +94,7 @@ async fn a_user_with_the_uploads_of_years_is_erased() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_runs_while_its_user_is_erased_leaves_nothing() {
+async fn row_31_a_job_that_runs_while_its_user_is_erased_leaves_nothing() {
     let (system, store) = with_a_held_worker(Setup::new()).await;
     let ada = system.client("ada");
     let location = ada.accepted(photo()).await;
@@ -110,7 +110,7 @@ async fn a_job_that_runs_while_its_user_is_erased_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_from_before_an_erasure_takes_nothing_from_a_user_who_came_back() {
+async fn row_31_a_job_from_before_an_erasure_takes_nothing_from_a_user_who_came_back() {
     let (system, store) = with_a_held_worker(Setup::new()).await;
     let ada = system.client("ada");
     ada.accepted(pictures::bytes("bench-4mb.jpg")).await;

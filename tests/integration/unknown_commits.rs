@@ -1,0 +1,134 @@
+//! Connections to the database that break while a commit is under way: whether it went through is read again,
+//! never assumed.
+
+use pfp_tests::{
+    chaos_store::{Fault, Operation, held_worker},
+    pictures,
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+    wire::{Break, Wire},
+};
+
+const PHOTO: &str = "bench-170kb.jpg";
+
+/// What the statement that accepts an upload sends, and no other: the type of the content.
+const ACCEPT: &[u8] = b"image/jpeg";
+
+/// What the transaction that promotes a picture ends with; a worker has no other.
+const COMMIT: &[u8] = b"COMMIT";
+
+/// A system whose only API has its database at the end of a wire; an upload of Bob's has been made over it.
+async fn api_on_a_wire() -> (TestSystem, Wire) {
+    let mut system = Setup::new().apis(0).prepare().await;
+    let (wire, url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
+    system.start_api_with(&[("PFP_DATABASE_URL", &url)]);
+    system.start_worker();
+    system.ready().await;
+    system.client("bob").upload_and_wait(pictures::bytes(PHOTO)).await;
+    (system, wire)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_an_accept_that_was_carried_out_and_not_answered_is_found_accepted() {
+    let (system, wire) = api_on_a_wire().await;
+    wire.plan(Break::BeforeTheAnswerTo(ACCEPT));
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    assert!(wire.has_broken());
+    assert!(system.apis[0].log_text().contains("it isn't known whether the upload was accepted"));
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 2, "a picture each");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_an_accept_that_never_arrived_is_told_as_unavailable_and_leaves_nothing() {
+    let (system, wire) = api_on_a_wire().await;
+    wire.plan(Break::Before(ACCEPT));
+    let ada = system.client("ada");
+    let answer = ada.upload(pictures::bytes(PHOTO)).await;
+    assert!(wire.has_broken());
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "database_unavailable"));
+    assert!(!answer.header("retry-after").is_empty());
+    until("nothing is left of it", PATIENCE, async || {
+        let rows = "SELECT count(*) FROM uploads WHERE user_id = 'ada'";
+        (system.database.count(rows).await == 0 && system.objects().await.len() == 1).then_some(())
+    })
+    .await;
+    let upload = ada.upload_and_wait(pictures::bytes(PHOTO)).await;
+    assert_eq!(upload["status"], "succeeded", "{upload}");
+    system.finish().await;
+}
+
+/// A worker that has its database at the end of a wire, which breaks so at the promotion.
+async fn promotion_breaks(planned: Break) {
+    let (mut system, store) = held_worker(Setup::new(), Operation::List, "never").await;
+    system.workers[0].terminate().await;
+    let (wire, url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
+    let own = [("PFP_DATABASE_URL", url.as_str()), ("PFP_S3_ENDPOINT", &store.endpoint)];
+    system.start_worker_with(&own);
+    system.workers[1].ready().await;
+    store.break_all(Operation::Put, "pictures/", Fault::Hang);
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    until("the picture is being put", PATIENCE, async || {
+        (!store.hit(Operation::Put, "pictures/").is_empty()).then_some(())
+    })
+    .await;
+    wire.plan(planned.clone());
+    store.heal();
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{planned:?}");
+    until("it has broken", PATIENCE, async || wire.has_broken().then_some(())).await;
+    assert_eq!(ada.me().await["profile_picture_url"], upload["picture_url"]);
+    assert!(!ada.picture().await.is_empty(), "{planned:?}: the address works");
+    // What the transaction has listed is left to the worker for half a minute, unless an operator sweeps.
+    let swept = system.worker_command(&["sweep"]);
+    assert!(swept.status.success(), "{}", String::from_utf8_lossy(&swept.stderr));
+    system.quiet().await;
+    assert!(!ada.picture().await.is_empty(), "{planned:?}: the address works still");
+    assert_eq!(system.objects().await.len(), 1, "{planned:?}");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_a_promotion_that_was_carried_out_and_not_answered_stands() {
+    promotion_breaks(Break::BeforeTheAnswerTo(COMMIT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_a_promotion_that_never_arrived_is_made_once_more_and_costs_no_attempt() {
+    promotion_breaks(Break::Before(COMMIT)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_a_database_link_that_is_frozen_is_told_within_seconds_and_jobs_wait() {
+    let mut system = Setup::new().apis(0).prepare().await;
+    let (wire, url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
+    system.start_api_with(&[("PFP_DATABASE_URL", &url)]);
+    system.start_worker_with(&[("PFP_DATABASE_URL", &url)]);
+    system.ready().await;
+    let ada = system.client("ada");
+    ada.upload_and_wait(pictures::bytes(PHOTO)).await;
+    wire.freeze();
+    let asked = std::time::Instant::now();
+    let answer = ada.upload(pictures::bytes(PHOTO)).await;
+    let took = asked.elapsed();
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "database_unavailable"));
+    // Three seconds, and what a busy machine adds.
+    assert!(took.as_secs_f64() < 5.0, "{took:?}");
+    until("the worker takes no more jobs", PATIENCE, async || {
+        let metrics = system.workers[0].metrics().await;
+        metrics.contains("pfp_dependency_up{dependency=\"database\"} 0").then_some(())
+    })
+    .await;
+    let ready = ada.get("/readyz").await;
+    assert_eq!((ready.status.as_u16(), &ready.json()["dependencies"]["database"]), (503, &"down".into()));
+    wire.thaw();
+    system.ready().await;
+    let upload = ada.upload_and_wait(pictures::bytes(PHOTO)).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    system.finish().await;
+}
