@@ -3,11 +3,14 @@
 
 mod accepted_forms;
 mod answering_early;
+mod bad_bodies;
 mod bucket_at_start;
 mod configuration;
 mod crashes;
+mod deadly_pictures;
 mod documented_answers;
 mod first_upload;
+mod full_disks;
 mod hostile_requests;
 mod idempotency;
 mod large_files;
@@ -39,3 +42,4 @@ mod two_workers;
 mod unknown_commits;
 mod waiting;
 mod worker_settings;
+mod wrong_clocks;

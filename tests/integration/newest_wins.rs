@@ -1,5 +1,6 @@
 //! The newest accepted upload that succeeded is the user's picture, in whatever order workers finish.
 
+use futures_util::future::join_all;
 use pfp_tests::{pictures, system::Setup};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +72,30 @@ async fn a_replaced_picture_is_no_longer_named_by_its_upload_nor_served() {
     let gone = ada.get(&url).await;
     assert_eq!((gone.status.as_u16(), gone.code().as_str()), (404, "picture_not_found"));
     assert_eq!(gone.header("cache-control"), "no-store");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_21_of_fifty_uploads_of_one_user_at_once_the_highest_generation_shows_and_one_object_is_left() {
+    let system = Setup::new().apis(2).workers(2).start().await;
+    let file = pictures::bytes("bench-170kb.jpg");
+    let accepted = (0..50).map(|number| {
+        let (ada, file) = (system.client_at(number % 2, "ada"), file.clone());
+        async move { ada.accepted(file).await }
+    });
+    let locations = join_all(accepted).await;
+    let ada = system.client("ada");
+    for location in &locations {
+        let status = ada.finished(location).await["status"].clone();
+        assert!(status == "succeeded" || status == "superseded", "{status}");
+    }
+    let newest = "SELECT id::text FROM uploads ORDER BY generation DESC LIMIT 1";
+    let newest: String = system.database.rows(newest, &[]).await[0].get(0);
+    let newest = ada.get(&format!("/user/uploads/{newest}")).await.json();
+    assert_eq!(newest["status"], "succeeded", "{newest}");
+    assert_eq!(ada.me().await["profile_picture_url"], newest["picture_url"]);
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 1);
     system.finish().await;
 }
 

@@ -90,6 +90,15 @@ python_that_makes_environments() {
   package python3-venv python3 -c "import ensurepip"
 }
 
+# What lets the tests start processes whose clocks are wrong.
+wrong_clocks() {
+  package libfaketime faketime_library
+  PFP_TEST_FAKETIME=$(faketime_library)
+  export PFP_TEST_FAKETIME
+}
+
+faketime_library() { compgen -G '/usr/lib/*/faketime/libfaketime.so.1'; }
+
 # package NAME TEST...: a package of the system, unless the test says that it is there.
 package() {
   local name=$1

@@ -36,7 +36,7 @@ group_deny() {
 group_unit() { pictures && cargo test --locked --workspace --lib --bins; }
 
 group_integration() {
-  binaries && pictures && servers servers PFP_TEST_SERVERS || return 1
+  binaries && pictures && wrong_clocks && servers servers PFP_TEST_SERVERS || return 1
   PFP_TEST_MADE_REFERENCES=$(tests/pictures/make.sh --reference "$PFP_TEST_PICTURES" "$PFP_TEST_FOLDER/made-references") || return 1
   export PFP_TEST_MADE_REFERENCES
   cargo test --locked -p pfp-tests --test integration

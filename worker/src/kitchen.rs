@@ -21,12 +21,17 @@ use tokio::sync::Semaphore;
 /// take: on a busy machine a thread waits for its turn.
 const STUCK_AFTER: u32 = 6;
 
+/// How long every thread has to be stuck before the worker is of no use any more: after a freeze of the whole process
+/// they come back at once.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
 /// Makes pictures.
 #[derive(Debug, Clone)]
 pub struct Kitchen {
     options: Arc<PictureOptions>,
     threads: Arc<Semaphore>,
     memory: MemoryBudget,
+    concurrency: usize,
     stuck: Arc<AtomicUsize>,
 }
 
@@ -38,6 +43,7 @@ impl Kitchen {
             options: Arc::new(options),
             threads: Arc::new(Semaphore::new(concurrency)),
             memory,
+            concurrency,
             stuck: Arc::default(),
         }
     }
@@ -46,6 +52,15 @@ impl Kitchen {
     #[must_use]
     pub fn stuck_threads(&self) -> usize {
         self.stuck.load(Ordering::SeqCst)
+    }
+
+    /// Resolves when every thread is stuck: no picture will ever be made here again.
+    pub async fn is_stuck(&self) {
+        let mut looks = 0;
+        while looks < 2 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            looks = if self.stuck_threads() >= self.concurrency { looks + 1 } else { 0 };
+        }
     }
 
     /// Makes a picture of a file.

@@ -1,0 +1,70 @@
+//! Disks that are full: the store's and the database's, as they tell it. The broker's is an alarm of the broker,
+//! tested beside that of its memory; a worker writes no files.
+
+use pfp_tests::{
+    chaos_store::{ChaosStore, Fault, Operation},
+    pictures,
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+};
+
+const PHOTO: &str = "bench-170kb.jpg";
+
+async fn assert_refused(system: &TestSystem, code: &str) {
+    let ada = system.client("ada");
+    let answer = ada.upload(pictures::bytes(PHOTO)).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, code));
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_24_a_full_store_is_told_as_unavailable_and_jobs_wait_for_room() {
+    let mut system = Setup::new().apis(0).prepare().await;
+    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
+    let own = [("PFP_S3_ENDPOINT", store.endpoint.as_str())];
+    system.start_api_with(&own);
+    system.start_worker_with(&own);
+    system.ready().await;
+    // What MinIO answers when its disk is full.
+    store.break_all(Operation::Put, "pictures/", Fault::Fail(507));
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    system.workers[0].shows("pfp_jobs_total{outcome=\"released\"}").await;
+    store.break_all(Operation::Put, "", Fault::Fail(507));
+    assert_refused(&system, "storage_unavailable").await;
+    store.heal();
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    system.quiet().await;
+    assert_eq!(system.database.count("SELECT count(*) FROM uploads").await, 1, "nothing of the refused one");
+    system.finish().await;
+}
+
+/// From now on every change of an upload fails as on a full disk.
+const FULL: &str = "
+    CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+    END $$;
+    CREATE TRIGGER disk_is_full BEFORE INSERT OR UPDATE ON uploads FOR EACH ROW EXECUTE FUNCTION disk_is_full()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_24_a_full_database_is_told_as_unavailable_and_jobs_wait_for_room() {
+    let mut system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    system.database.run(FULL).await;
+    assert_refused(&system, "database_unavailable").await;
+    system.start_worker();
+    system.ready().await;
+    until("the worker tries to claim the job", PATIENCE, async || {
+        system.workers[0].log_text().contains("No space left on device").then_some(())
+    })
+    .await;
+    system.database.run("DROP TRIGGER disk_is_full ON uploads").await;
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    system.quiet().await;
+    assert_eq!(system.database.count("SELECT count(*) FROM uploads").await, 1, "nothing of the refused one");
+    system.finish().await;
+}
