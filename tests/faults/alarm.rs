@@ -70,6 +70,29 @@ async fn row_05_a_blocked_broker_holds_up_neither_uploads_nor_workers_nor_the_en
     system.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn row_24_uploads_are_taken_while_the_brokers_disk_is_full_and_done_when_there_is_room() {
+    let (system, servers) = start(Setup::new()).await;
+    let full = servers.fill_the_brokers_disk();
+    let mut uploads = Vec::new();
+    for number in 0..4 {
+        let client = system.client(&format!("user-{number}"));
+        let asked = Instant::now();
+        let location = client.accepted(pictures::bytes("bench-170kb.jpg")).await;
+        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+        uploads.push((client, location));
+    }
+    let waiting = "SELECT count(*) FROM uploads WHERE status = 'queued' AND published_at IS NULL";
+    assert_eq!(system.database.count(waiting).await, 4, "the broker takes no message");
+    drop(full);
+    recovered(&system, PATIENCE).await;
+    for (client, location) in &uploads {
+        let upload = client.finished(location).await;
+        assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    }
+    system.finish().await;
+}
+
 async fn ends_within_its_grace(mut process: Process) {
     let asked = Instant::now();
     let status = process.terminate().await;

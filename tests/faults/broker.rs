@@ -2,7 +2,13 @@
 
 use crate::{assert_all_succeeded_at_once, consumed_by, recovered, start};
 use futures_util::future::join_all;
-use pfp_tests::{load::Load, pictures, system::Setup};
+use pfp_tests::{
+    load::Load,
+    pictures,
+    process::Process,
+    system::Setup,
+    wait::{PATIENCE, until},
+};
 use std::time::{Duration, Instant};
 
 /// From when the broker takes connections until it is used again.
@@ -91,6 +97,59 @@ async fn row_08_a_broker_that_lost_all_its_data_is_given_every_unfinished_job_ag
     system.ready().await;
     let upload = system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await;
     assert_eq!(upload["status"], "succeeded", "{upload}");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_07_a_broker_that_is_down_for_longer_than_any_wait_between_tries_is_used_again() {
+    let (system, servers) = start(Setup::new()).await;
+    let down = servers.kill("rabbitmq");
+    // The waits grow to five seconds: by the eighth try they have. A publisher waits as a consumer does.
+    until("the workers have tried for long", PATIENCE * 2, async || {
+        let tries = |worker: &Process| worker.log_text().matches("no consumer yet").count();
+        system.workers.iter().all(|worker| tries(worker) >= 8).then_some(())
+    })
+    .await;
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    let up = down.up();
+    consumed_by(&system, 2, USED_AGAIN).await;
+    recovered(&system, USED_AGAIN.saturating_sub(up.elapsed()) + Duration::from_secs(1)).await;
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_10_a_broker_that_is_frozen_is_noticed_and_used_again_when_it_comes_back() {
+    const FROZEN: Duration = Duration::from_secs(25);
+    let (system, servers) = start(Setup::new()).await;
+    system.client("bob").upload_and_wait(pictures::bytes(PHOTO)).await;
+    let (since, frozen) = (Instant::now(), servers.freeze("rabbitmq"));
+    let clients: Vec<_> = (0..8).map(|number| system.client(&format!("user-{number}"))).collect();
+    let mut locations = Vec::new();
+    for client in &clients {
+        let asked = Instant::now();
+        locations.push(client.accepted(pictures::bytes(PHOTO)).await);
+        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    }
+    // Heartbeats come every ten seconds: silence is noticed after two of them at the latest.
+    for process in system.apis.iter().chain(&system.workers) {
+        until("the broker is noticed to be out", FROZEN.saturating_sub(since.elapsed()), async || {
+            process.metrics().await.contains("pfp_dependency_up{dependency=\"broker\"} 0").then_some(())
+        })
+        .await;
+    }
+    frozen.thaw_after(since, FROZEN).await;
+    recovered(&system, USED_AGAIN).await;
+    for (client, location) in clients.iter().zip(&locations) {
+        let upload = client.finished(location).await;
+        assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    }
+    let before = republished(&system).await;
+    let upload = system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await;
+    assert_eq!(upload["status"], "succeeded", "{upload}");
+    assert_eq!(republished(&system).await, before, "the API's publisher works again");
     system.finish().await;
 }
 

@@ -49,13 +49,13 @@ impl Drop for Frozen {
     }
 }
 
-/// A broker that takes no messages, as when its memory is full.
+/// A broker that takes no messages, since it thinks that its memory or its disk is full; with what heals it.
 #[derive(Debug)]
-pub struct Blocked(Servers);
+pub struct Blocked(Servers, &'static [&'static str]);
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        healed(self.0.attempt_rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "512MB"]));
+        healed(self.0.attempt_rabbitmqctl(self.1));
     }
 }
 
@@ -109,8 +109,16 @@ impl Servers {
     /// Raises the broker's memory alarm: from now on it takes no messages.
     #[must_use]
     pub fn block_broker(&self) -> Blocked {
-        let blocked = Blocked(self.clone());
+        let blocked = Blocked(self.clone(), &["set_vm_memory_high_watermark", "absolute", "512MB"]);
         self.rabbitmqctl(&["set_vm_memory_high_watermark", "0.00001"]);
+        blocked
+    }
+
+    /// Raises the broker's disk alarm: from now on it takes no messages.
+    #[must_use]
+    pub fn fill_the_brokers_disk(&self) -> Blocked {
+        let blocked = Blocked(self.clone(), &["set_disk_free_limit", "64MB"]);
+        self.rabbitmqctl(&["set_disk_free_limit", "1000000GB"]);
         blocked
     }
 
