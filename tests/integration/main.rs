@@ -5,6 +5,8 @@ mod accepted_forms;
 mod answering_early;
 mod bucket_at_start;
 mod configuration;
+mod dead;
+mod doctor;
 mod documented_answers;
 mod first_upload;
 mod hostile_requests;
