@@ -85,17 +85,22 @@ impl Services {
     pub async fn watch(self, application: &str, stop: CancellationToken) -> Result<(), Mismatch> {
         let broker =
             self.publisher.clone().supervise(application, self.health(Dependency::Broker), stop.clone());
-        let watchers = async {
-            let database = async { self.watch_database(&stop).await.map_err(Mismatch::from) };
-            let storage = async { self.watch_storage(&stop).await.map_err(Mismatch::from) };
-            let watched = tokio::try_join!(database, storage);
-            // A mismatch ends the process: the broker's connection needn't wait for a signal.
-            if watched.is_err() {
-                stop.cancel();
-            }
-            watched
-        };
-        let (watched, ()) = tokio::join!(watchers, broker);
+        let (watched, ()) = tokio::join!(self.watch_stores(&stop), broker);
+        watched
+    }
+
+    /// As [`Services::watch`], but leaves the broker alone: its queues stay as they are.
+    ///
+    /// # Errors
+    /// The process must not run on this database or bucket.
+    pub async fn watch_stores(&self, stop: &CancellationToken) -> Result<(), Mismatch> {
+        let database = async { self.watch_database(stop).await.map_err(Mismatch::from) };
+        let storage = async { self.watch_storage(stop).await.map_err(Mismatch::from) };
+        let watched = tokio::try_join!(database, storage);
+        // A mismatch ends the process: the broker's connection needn't wait for a signal.
+        if watched.is_err() {
+            stop.cancel();
+        }
         watched.map(|_| ())
     }
 

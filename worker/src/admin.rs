@@ -1,6 +1,11 @@
-//! What an operator runs by hand.
+//! What an operator runs by hand, and how the other commands get at what they need.
 
-use crate::{config::WorkerConfig, listing, sweep::sweep_once, worker::Worker};
+use crate::{
+    config::WorkerConfig,
+    listing::{self, Listed},
+    sweep::{Swept, sweep_once},
+    worker::Worker,
+};
 use anyhow::{Context, bail};
 use pfp_shared::{config::Connections, database, dependencies::Dependency, queries, services::Services};
 use std::{io::Write, process::ExitCode, time::Duration};
@@ -8,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long an operator's command waits for what it needs.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often it asks for what it waits for.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Brings the schema up to date and says what was done.
 ///
@@ -25,42 +33,113 @@ pub async fn migrate(connections: &Connections) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Sweeps until nothing is due, lists the bucket, and deletes what that found.
+/// Does something with a worker that consumes nothing, once what it needs is up. Without the broker among that, nobody
+/// connects to it.
 ///
 /// # Errors
-/// A dependency is out, or too many objects would be deleted.
-pub async fn sweep(config: WorkerConfig, force: bool) -> anyhow::Result<ExitCode> {
-    let services = Services::new(&config.connections, "pfp-worker sweep")?;
+/// Something that is needed is out, or database and bucket don't belong together; or the work's own.
+pub(crate) async fn with_worker<T>(
+    config: WorkerConfig,
+    application: &'static str,
+    needed: &[Dependency],
+    work: impl AsyncFnOnce(&Worker) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let services = Services::new(&config.connections, application)?;
     let stop = CancellationToken::new();
     let worker = Worker::new(config, services.clone(), stop.clone());
-    let watch = tokio::spawn(services.clone().watch("pfp-worker sweep", stop.clone()));
-    let swept = tokio::select! {
-        swept = sweep_fully(&worker, force) => swept,
+    let (watched, publishes) = (stop.clone(), needed.contains(&Dependency::Broker));
+    let watch = tokio::spawn(async move {
+        if publishes {
+            services.watch(application, watched).await
+        } else {
+            services.watch_stores(&watched).await
+        }
+    });
+    let done = tokio::select! {
+        done = async {
+            wait_for(&worker, needed).await?;
+            work(&worker).await
+        } => done,
         watched = watch => match watched? {
             Ok(()) => bail!("stopped"),
             Err(mismatch) => Err(mismatch.into()),
         },
     };
     stop.cancel();
-    swept
+    done
 }
 
-async fn sweep_fully(worker: &Worker, force: bool) -> anyhow::Result<ExitCode> {
+async fn wait_for(worker: &Worker, needed: &[Dependency]) -> anyhow::Result<()> {
     let dependencies = &worker.services.dependencies;
-    if tokio::time::timeout(PATIENCE, dependencies.wait_for(&Dependency::ALL)).await.is_err() {
-        for dependency in Dependency::ALL {
-            if let Some(reason) = dependencies.trouble(dependency) {
+    if tokio::time::timeout(PATIENCE, dependencies.wait_for(needed)).await.is_err() {
+        for dependency in needed {
+            if let Some(reason) = dependencies.trouble(*dependency) {
                 bail!("{}: {reason}", dependency.as_str());
             }
         }
     }
-    queries::hasten_deletions(&worker.services.database).await?;
-    while sweep_once(worker).await? {}
-    let listed = listing::list_if_due(worker, None, force).await?;
-    while sweep_once(worker).await? {}
-    let Some(found) = listed else { bail!("another worker is listing the bucket") };
+    Ok(())
+}
+
+/// Sweeps until nothing is due, lists the bucket, and deletes what that found.
+///
+/// # Errors
+/// A dependency is out, or another worker lists the bucket and doesn't come to an end.
+pub async fn sweep(config: WorkerConfig, force: bool) -> anyhow::Result<ExitCode> {
+    with_worker(config, "pfp-worker sweep", &Dependency::ALL, async |worker| {
+        queries::hasten_deletions(&worker.services.database).await?;
+        let mut swept = sweep_until_nothing_is_due(worker).await?;
+        let found = list(worker, force).await?;
+        swept += sweep_until_nothing_is_due(worker).await?;
+        tell(swept, found).context("standard output")
+    })
+    .await
+}
+
+/// Sweeps until there is nothing more to do. A job whose worker fell silent is taken from it only when the database
+/// was up for a lease, in which the worker could have come back: that is waited for.
+pub(crate) async fn sweep_until_nothing_is_due(worker: &Worker) -> anyhow::Result<Swept> {
+    let mut swept = Swept::default();
+    loop {
+        let once = sweep_once(worker).await?;
+        swept += once;
+        if once.more {
+            continue;
+        }
+        let up_for = worker.services.dependencies.up_for(Dependency::Database);
+        let wait = worker.config.lease.saturating_sub(up_for);
+        if wait.is_zero() || queries::lost_claims(&worker.services.database).await? == 0 {
+            return Ok(swept);
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Lists the bucket, after another worker that does so just now.
+async fn list(worker: &Worker, force: bool) -> anyhow::Result<Listed> {
+    let listed = async {
+        loop {
+            match listing::list_if_due(worker, None, force).await {
+                Ok(None) => tokio::time::sleep(PAUSE).await,
+                Ok(Some(listed)) => return Ok(listed),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let busy = "another worker lists the bucket now, and deletes what no row names: sweep again later";
+    tokio::time::timeout(PATIENCE, listed).await.unwrap_or_else(|_| bail!(busy))
+}
+
+fn tell(swept: Swept, found: Listed) -> std::io::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{} objects listed, {} named by no row", found.objects, found.unnamed)
-        .context("standard output")?;
-    Ok(if found.alarm { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    writeln!(out, "swept: {swept}")?;
+    writeln!(out, "{} objects listed, {} named by no row", found.objects, found.unnamed)?;
+    if found.alarm {
+        writeln!(
+            out,
+            "these are suspiciously many and none was deleted; `pfp-worker sweep --force` does it"
+        )?;
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,8 @@
 use crate::{
     admin,
     config::{WorkerConfig, picture_options},
+    dead::{self, DeadCommand},
+    doctor::{self, DoctorArgs},
     picture_command::{self, PictureArgs},
     sample_photo,
 };
@@ -34,6 +36,11 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Compare database, bucket and queue both ways; exit code 1 if anything disagrees.
+    Doctor(DoctorArgs),
+    /// What the system gave up on: failed uploads, and messages that couldn't be read.
+    #[command(subcommand)]
+    Dead(DeadCommand),
     /// Run the picture pipeline on files; needs no server.
     Picture(PictureArgs),
     /// Draw a photo to try things with: 12 megapixels, lying on its side as phones store them.
@@ -54,6 +61,7 @@ impl CommandLine {
         match self.command {
             Some(Command::Picture(arguments)) => picture_command::run(&arguments, picture_options(&settings)),
             Some(Command::SamplePhoto { output }) => sample_photo::write(&output).map(|()| ExitCode::SUCCESS),
+            Some(Command::Doctor(args)) if args.asks_for_kinds() => Ok(doctor::tell_kinds()),
             command => serve(command, &settings),
         }
     }
@@ -69,6 +77,8 @@ fn serve(command: Option<Command>, settings: &Settings) -> anyhow::Result<ExitCo
             Some(Command::Sweep { force }) => {
                 admin::sweep(WorkerConfig::from_settings(settings)?, force).await
             }
+            Some(Command::Doctor(args)) => doctor::doctor(WorkerConfig::from_settings(settings)?, args).await,
+            Some(Command::Dead(command)) => dead::run(WorkerConfig::from_settings(settings)?, command).await,
             _ => {
                 let config = WorkerConfig::from_settings(settings)?;
                 let metrics = pfp_shared::metrics::install()?;

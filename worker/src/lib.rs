@@ -7,14 +7,17 @@
 //! - [`kitchen`] is where [`picture`]s are made, within a budget of memory.
 //! - [`sweep`] finds what is due, [`listing`] what no row names; [`deletion`] deletes it.
 //! - [`worker`] is what they share, [`config`] how it is set, [`health`] what it serves.
-//! - [`admin`], [`picture_command`] and [`sample_photo`] are the other commands.
+//! - [`doctor`] compares database, bucket and queue, and [`dead`] shows what the system gave up on; [`admin`],
+//!   [`picture_command`] and [`sample_photo`] are the other commands.
 
 pub mod admin;
 pub mod command_line;
 pub mod config;
 pub mod consumer;
+pub mod dead;
 pub mod deletion;
 pub mod delivery;
+pub mod doctor;
 pub mod health;
 pub mod job_error;
 pub mod kitchen;

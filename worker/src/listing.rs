@@ -16,9 +16,15 @@ use std::{pin::pin, time::Duration};
 /// Keys that the database is asked about at once.
 const BATCH: usize = 1_000;
 
-/// So many may go in any case; above, at most one in a hundred of what was listed. A database that was restored
+/// So many may go in any case; above, at most one in a hundred of what was compared. A database that was restored
 /// from a backup must not cost the pictures.
 const ALWAYS_ALLOWED: i64 = 100;
+
+/// How many of so many may be deleted, or changed for good, before somebody has looked.
+#[must_use]
+pub fn allowed(compared: i64) -> i64 {
+    ALWAYS_ALLOWED.max(compared / 100)
+}
 
 /// Why a listing broke off; the next one goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +117,7 @@ async fn list_prefix(
 /// Decides over what the listing has held.
 async fn judge(session: &mut Session, objects: i64, force: bool) -> Result<Listed, DatabaseError> {
     let unnamed = queries::held_deletions(session).await?;
-    let allowed = ALWAYS_ALLOWED.max(objects / 100);
+    let allowed = allowed(objects);
     let alarm = unnamed > allowed && !force;
     if alarm {
         tracing::error!(

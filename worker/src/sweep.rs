@@ -93,11 +93,50 @@ pub async fn list_regularly(worker: Arc<Worker>) {
     }
 }
 
-/// One sweep. Returns whether there is more to do.
+/// What a sweep has done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    /// Half-received uploads that were removed.
+    pub expired: u64,
+    /// Jobs that were taken from workers that fell silent.
+    pub requeued: u64,
+    /// Messages that were published.
+    pub published: u64,
+    /// Objects that were deleted, or couldn't be.
+    pub deletions: u64,
+    /// Old uploads that were removed.
+    pub removed: u64,
+    /// Whether there is more to do.
+    pub more: bool,
+}
+
+impl std::ops::AddAssign for Swept {
+    fn add_assign(&mut self, other: Self) {
+        self.expired += other.expired;
+        self.requeued += other.requeued;
+        self.published += other.published;
+        self.deletions += other.deletions;
+        self.removed += other.removed;
+        self.more = other.more;
+    }
+}
+
+impl std::fmt::Display for Swept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { expired, requeued, published, deletions, removed, .. } = self;
+        write!(
+            f,
+            "{published} uploads published, {requeued} taken from silent workers, {expired} half-received and \
+             {removed} old ones removed, {deletions} objects deleted"
+        )
+    }
+}
+
+/// One sweep.
 ///
 /// # Errors
 /// The database failed.
-pub async fn sweep_once(worker: &Worker) -> Result<bool, DatabaseError> {
+pub async fn sweep_once(worker: &Worker) -> Result<Swept, DatabaseError> {
     let database = &worker.services.database;
     let config = &worker.config;
     let expired = in_batches(|| queries::expire_reservations(database, BATCH)).await;
@@ -107,31 +146,48 @@ pub async fn sweep_once(worker: &Worker) -> Result<bool, DatabaseError> {
     let removed = in_batches(|| queries::remove_retained(database, BATCH, config.retention)).await;
     let forgotten = in_batches(|| queries::forget_erased_users(database, BATCH)).await;
     // Each is done whatever became of the one before.
-    let mut more = false;
-    for step in [expired, requeued, published, deleted, removed, forgotten] {
-        more |= step?;
-    }
-    Ok(more)
+    let (expired, requeued, published) = (expired?, requeued?, published?);
+    let (deleted, removed, forgotten) = (deleted?, removed?, forgotten?);
+    Ok(Swept {
+        expired: expired.count,
+        requeued: requeued.count,
+        published: published.count,
+        deletions: deleted.count,
+        removed: removed.count,
+        more: [expired, requeued, published, deleted, removed, forgotten].iter().any(|step| step.more),
+    })
 }
 
-/// Repeats a statement until it finds less than a batch; returns whether it may find more.
-async fn in_batches<F>(statement: impl Fn() -> F) -> Result<bool, DatabaseError>
+/// What a statement has done in several batches.
+#[derive(Debug, Default, Clone, Copy)]
+struct Done {
+    count: u64,
+    /// Whether it may find more.
+    more: bool,
+}
+
+/// Repeats a statement until it finds less than a batch.
+async fn in_batches<F>(statement: impl Fn() -> F) -> Result<Done, DatabaseError>
 where
     F: Future<Output = Result<u64, DatabaseError>>,
 {
+    let mut done = Done { count: 0, more: true };
     for _ in 0..BATCHES {
-        if statement().await? < BATCH.unsigned_abs() {
-            return Ok(false);
+        let found = statement().await?;
+        done.count += found;
+        if found < BATCH.unsigned_abs() {
+            done.more = false;
+            break;
         }
     }
-    Ok(true)
+    Ok(done)
 }
 
 /// After an outage of the database every lease has run out: their workers are given the time to come back and
 /// give their jobs back uncounted.
-async fn requeue(worker: &Worker) -> Result<bool, DatabaseError> {
+async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
     if worker.services.dependencies.up_for(Dependency::Database) < worker.config.lease {
-        return Ok(false);
+        return Ok(Done::default());
     }
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
@@ -153,22 +209,22 @@ async fn requeue(worker: &Worker) -> Result<bool, DatabaseError> {
 }
 
 /// Publishes what is due: first what was never published, then what must be lost.
-async fn publish_due(worker: &Worker) -> Result<bool, DatabaseError> {
+async fn publish_due(worker: &Worker) -> Result<Done, DatabaseError> {
     let services = &worker.services;
     // Without a broker there is nothing to publish to, and rows that are taken would only be given back.
-    let Ok((ready, dead)) = services.publisher.ready().await else { return Ok(false) };
+    let Ok((ready, dead)) = services.publisher.ready().await else { return Ok(Done::default()) };
     show_queues(worker, ready, dead);
-    let mut more = in_batches(move || async move {
+    let first = in_batches(move || async move {
         publish(worker, queries::take_unpublished(&services.database, BATCH).await?).await
     })
     .await?;
     let lease = worker.config.lease;
-    more |= in_batches(move || async move {
+    let again = in_batches(move || async move {
         publish(worker, queries::take_lost_messages(&services.database, BATCH, lease, ready == 0).await?)
             .await
     })
     .await?;
-    Ok(more)
+    Ok(Done { count: first.count + again.count, more: first.more || again.more })
 }
 
 /// Publishes jobs that were taken, and gives back those that the broker didn't confirm.
@@ -198,10 +254,10 @@ async fn publish(worker: &Worker, jobs: Vec<DueJob>) -> Result<u64, DatabaseErro
     Ok(0)
 }
 
-async fn delete_due(worker: &Worker) -> Result<bool, DatabaseError> {
+async fn delete_due(worker: &Worker) -> Result<Done, DatabaseError> {
     let services = &worker.services;
     if services.dependencies.trouble(Dependency::Storage).is_some() {
-        return Ok(false);
+        return Ok(Done::default());
     }
     in_batches(move || async move {
         let due = queries::due_deletions(&services.database, BATCH, DELETION_TAKEN).await?;

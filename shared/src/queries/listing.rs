@@ -3,7 +3,7 @@
 use super::column;
 use crate::{
     database::{Database, DatabaseError, Session},
-    storage::STAGING_PREFIX,
+    storage::{STAGING_PREFIX, staged_key},
     upload::UploadId,
 };
 use std::time::Duration;
@@ -145,7 +145,11 @@ pub async fn unnamed_keys(session: &mut Session, keys: &[String]) -> Result<Vec<
     let staged = format!("{STAGING_PREFIX}/");
     let ids: Vec<_> = keys
         .iter()
-        .map(|key| key.strip_prefix(&staged).and_then(|id| id.parse::<UploadId>().ok()).map(|id| id.0))
+        // An id can be written in several ways: only ours names the staged object.
+        .map(|key| {
+            let id = key.strip_prefix(&staged)?.parse::<UploadId>().ok()?;
+            (staged_key(id) == *key).then_some(id.0)
+        })
         .collect();
     let rows = session.rows(sql, &[&keys, &ids]).await?;
     rows.iter().map(|row| column(row, "key")).collect()

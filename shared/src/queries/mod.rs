@@ -5,7 +5,9 @@ mod accept;
 mod changes;
 mod claims;
 mod client_deletes;
+mod dead;
 mod deletions;
+mod doctor;
 mod gauges;
 mod installation;
 mod jobs;
@@ -18,9 +20,19 @@ pub use accept::{Accepted, accept, mark_published};
 pub use changes::{listen_for_changes, notify_changed, uploads};
 pub use claims::{Claim, ClaimedJob, claim, renew_claim};
 pub use client_deletes::{WithoutPicture, cancel_upload, delete_picture, erase_user};
+pub use dead::{
+    FailedUpload, ReplayedUpload, count_failed, failed_upload, failed_uploads, replay_failed, whole_upload,
+};
 pub use deletions::{
     Deletion, deletions_done, deletions_failed, due_deletions, hasten_deletions, list_deletion,
     list_if_unnamed, list_staged_if_unneeded,
+};
+pub use doctor::{
+    CheckedUpload, CheckedUser, NamedPicture, NeedsStaged, Overdue, RightUrl, Sequence, ShownPicture,
+    StagedNeed, checked_uploads, checked_users, clear_shown_picture, clear_unshown, list_unnamed,
+    lost_claims, mark_bytes_gone, mend_shown_upload, named_deletions, named_pictures, need_staged,
+    overdue_deletions, overdue_uploads, raise_sequence, rewrite_urls, sequence, strike_off_named,
+    users_showing,
 };
 pub use gauges::{Gauges, gauges};
 pub(crate) use installation::lock_migrations;

@@ -4,11 +4,15 @@
 //! at any time: what isn't published, or was lost, is found by its row and published again.
 
 mod connect;
+mod dead_letters;
+mod inspect;
 mod publisher;
 mod topology;
 mod trace_headers;
 
 pub use connect::{BrokerConfigError, BrokerUri, connect, in_time};
+pub use dead_letters::DeadLetters;
+pub use inspect::{QueueTrouble, Queues, inspect, rebuild};
 pub use publisher::{PublishError, Publisher};
-pub use topology::Topology;
+pub use topology::{Part, Topology};
 pub use trace_headers::trace_context;

@@ -1,7 +1,7 @@
 //! Our exchanges and queues, with a reason beside every flag.
 
 use lapin::{
-    Channel, ExchangeKind,
+    Channel, ExchangeKind, Queue,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
@@ -39,36 +39,70 @@ impl Topology {
     /// # Errors
     /// The channel failed, or a queue of the name exists with other flags.
     pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        // Durable: there after a restart of the broker.
-        let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        // Fanout: whatever routing key a dead letter had, it goes to the one dead queue.
-        channel
-            .exchange_declare(
-                self.dead_exchange.as_str().into(),
-                ExchangeKind::Fanout,
-                durable,
-                FieldTable::default(),
-            )
-            .await?;
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        channel.queue_declare(self.dead.as_str().into(), durable, quorum()).await?;
-        channel
-            .queue_bind(
-                self.dead.as_str().into(),
-                self.dead_exchange.as_str().into(),
-                "".into(),
-                QueueBindOptions::default(),
-                FieldTable::default(),
-            )
-            .await?;
-        let mut arguments = quorum();
-        arguments.insert(
-            "x-dead-letter-exchange".into(),
-            AMQPValue::LongString(self.dead_exchange.as_str().into()),
-        );
-        arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DELIVERY_LIMIT));
-        channel.queue_declare(self.jobs.as_str().into(), durable, arguments).await?;
+        for part in Part::ALL {
+            self.declare_part(channel, part).await?;
+        }
         Ok(())
+    }
+
+    /// Declares one part, and for the dead queue that it takes what the exchange is given.
+    ///
+    /// # Errors
+    /// As [`Topology::declare`].
+    pub async fn declare_part(&self, channel: &Channel, part: Part) -> lapin::Result<()> {
+        let name = self.name(part);
+        // Durable: there after a restart of the broker.
+        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        match part {
+            Part::DeadExchange => {
+                let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+                // Fanout: whatever routing key a dead letter had, it goes to the one dead queue.
+                channel
+                    .exchange_declare(name.into(), ExchangeKind::Fanout, durable, FieldTable::default())
+                    .await?;
+            }
+            Part::Dead => {
+                channel.queue_declare(name.into(), durable, quorum()).await?;
+                let (exchange, options) = (self.dead_exchange.as_str(), QueueBindOptions::default());
+                channel
+                    .queue_bind(name.into(), exchange.into(), "".into(), options, FieldTable::default())
+                    .await?;
+            }
+            Part::Jobs => {
+                let mut arguments = quorum();
+                let exchange = AMQPValue::LongString(self.dead_exchange.as_str().into());
+                arguments.insert("x-dead-letter-exchange".into(), exchange);
+                arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(DELIVERY_LIMIT));
+                channel.queue_declare(name.into(), durable, arguments).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of a part.
+    #[must_use]
+    pub fn name(&self, part: Part) -> &str {
+        match part {
+            Part::DeadExchange => &self.dead_exchange,
+            Part::Dead => &self.dead,
+            Part::Jobs => &self.jobs,
+        }
+    }
+
+    /// A queue as it is; nothing for the exchange.
+    ///
+    /// # Errors
+    /// The channel failed, or there is none of this name (which closes the channel).
+    pub async fn look_at(&self, channel: &Channel, part: Part) -> lapin::Result<Option<Queue>> {
+        let name = self.name(part);
+        if part == Part::DeadExchange {
+            let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+            let fanout = ExchangeKind::Fanout;
+            channel.exchange_declare(name.into(), fanout, passive, FieldTable::default()).await?;
+            return Ok(None);
+        }
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(name.into(), passive, FieldTable::default()).await.map(Some)
     }
 
     /// Messages that are ready in a queue.
@@ -79,6 +113,22 @@ impl Topology {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         Ok(channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.message_count())
     }
+}
+
+/// What we declare, in this order: each names the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The exchange that takes what the jobs queue sets aside.
+    DeadExchange,
+    /// The queue that keeps it.
+    Dead,
+    /// The queue of jobs.
+    Jobs,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::DeadExchange, Self::Dead, Self::Jobs];
 }
 
 /// Quorum queues are replicated and on disk, and count deliveries, which classic queues don't.

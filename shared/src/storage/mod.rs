@@ -5,6 +5,7 @@ mod deletion;
 mod error;
 mod folder;
 mod keys;
+mod listing;
 mod ownership;
 mod part_upload;
 
@@ -12,6 +13,7 @@ pub use bucket::BucketProblem;
 pub use error::StorageError;
 use keys::object_path;
 pub use keys::{PICTURES_PREFIX, PictureKey, STAGING_PREFIX, staged_key};
+pub use listing::StoredObject;
 pub use ownership::{Installation, OwnershipConflict};
 pub use part_upload::PartUpload;
 

@@ -84,6 +84,7 @@ impl TestSystem {
         let sql = "SELECT picture_key AS key FROM users WHERE picture_key IS NOT NULL
             UNION SELECT picture_key FROM uploads WHERE picture_key IS NOT NULL
             UNION SELECT 'staging/' || id FROM uploads WHERE status IN ('receiving', 'queued', 'processing', 'failed')
+                AND failure->>'code' IS DISTINCT FROM 'storage_error'
             ORDER BY key";
         let mut keys: Vec<String> = self.database.rows(sql, &[]).await.iter().map(|row| row.get(0)).collect();
         keys.sort();

@@ -1,0 +1,130 @@
+//! A look at our queues as they are, before anybody declares them, and their repair.
+
+use super::{
+    BrokerUri, Topology,
+    connect::{connect, in_time},
+    topology::Part,
+};
+use lapin::{
+    Connection, Error, ErrorKind,
+    options::{ExchangeDeleteOptions, QueueDeleteOptions},
+    protocol::{AMQPErrorKind, AMQPSoftError},
+};
+
+/// What is wrong with a queue or exchange of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueueTrouble {
+    /// There is none of this name.
+    Missing(Part),
+    /// It has other flags or arguments than ours, and the broker's word on it.
+    Wrong(Part, String),
+}
+
+impl QueueTrouble {
+    /// Which one.
+    #[must_use]
+    pub const fn part(&self) -> Part {
+        match self {
+            Self::Missing(part) | Self::Wrong(part, _) => *part,
+        }
+    }
+}
+
+/// Our queues as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queues {
+    /// What is wrong with them.
+    pub troubles: Vec<QueueTrouble>,
+    /// Messages that wait for a worker.
+    pub ready: u32,
+    /// Messages that couldn't be read.
+    pub dead: u32,
+    /// Workers that consume.
+    pub consumers: u32,
+}
+
+/// Looks at the queues: what is there is declared once more, which the broker refuses if it has other arguments, and
+/// what isn't there isn't declared. A binding that was lost comes back by that; the protocol has no word to ask for it.
+///
+/// # Errors
+/// The broker doesn't answer in time or refuses the connection.
+pub async fn inspect(broker: &BrokerUri, topology: &Topology) -> lapin::Result<Queues> {
+    let connection = connect(broker, "pfp-worker doctor").await?;
+    let looked = in_time(broker.timeout(), look(&connection, topology)).await;
+    close(&connection).await;
+    looked
+}
+
+async fn look(connection: &Connection, topology: &Topology) -> lapin::Result<Queues> {
+    let mut queues = Queues::default();
+    for part in Part::ALL {
+        // A refusal closes the channel: each question has its own.
+        let channel = connection.create_channel().await?;
+        match topology.look_at(&channel, part).await {
+            Ok(Some(queue)) if part == Part::Jobs => {
+                (queues.ready, queues.consumers) = (queue.message_count(), queue.consumer_count());
+            }
+            Ok(Some(queue)) => queues.dead = queue.message_count(),
+            Ok(None) => {}
+            Err(error) if refusal(&error) == Some(AMQPSoftError::NOTFOUND) => {
+                queues.troubles.push(QueueTrouble::Missing(part));
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
+        match topology.declare_part(&channel, part).await {
+            Ok(()) => {}
+            Err(error) if refusal(&error) == Some(AMQPSoftError::PRECONDITIONFAILED) => {
+                queues.troubles.push(QueueTrouble::Wrong(part, error.to_string()));
+            }
+            // The dead queue can't be bound to an exchange that is missing, which is told already.
+            Err(error) if refusal(&error) == Some(AMQPSoftError::NOTFOUND) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(queues)
+}
+
+/// Declares what is missing, and anew what has wrong arguments, messages included: the rows know what is to be done.
+/// Messages that couldn't be read are kept in no row: a queue that holds some is left alone.
+///
+/// # Errors
+/// The broker doesn't answer in time or refuses.
+pub async fn rebuild(broker: &BrokerUri, topology: &Topology, queues: &Queues) -> lapin::Result<()> {
+    let connection = connect(broker, "pfp-worker doctor").await?;
+    let rebuilt = async {
+        for trouble in &queues.troubles {
+            let QueueTrouble::Wrong(part, _) = trouble else { continue };
+            let channel = connection.create_channel().await?;
+            let name = topology.name(*part);
+            match part {
+                Part::DeadExchange => {
+                    channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await?;
+                }
+                Part::Dead if queues.dead > 0 => {}
+                Part::Dead | Part::Jobs => {
+                    channel.queue_delete(name.into(), QueueDeleteOptions::default()).await?;
+                }
+            }
+        }
+        topology.declare(&connection.create_channel().await?).await
+    };
+    let rebuilt = in_time(broker.timeout(), rebuilt).await;
+    close(&connection).await;
+    rebuilt
+}
+
+async fn close(connection: &Connection) {
+    let _ = in_time(std::time::Duration::from_secs(1), connection.close(200, "done".into())).await;
+}
+
+/// The broker's reason for closing a channel.
+fn refusal(error: &Error) -> Option<AMQPSoftError> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => match error.kind() {
+            AMQPErrorKind::Soft(soft) => Some(soft.clone()),
+            AMQPErrorKind::Hard(_) => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! Beside a system at work the doctor finds nothing wrong, however often it looks.
+
+use super::{doctor, photo};
+use pfp_tests::{
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// How often the doctor looks.
+const LOOKS: usize = 12;
+
+/// A client that uploads, cancels, deletes its picture and erases itself, in turns, until told to stop.
+async fn at_work(client: pfp_tests::client::Client, done: Arc<AtomicUsize>, stop: Arc<AtomicBool>) {
+    for turn in 0.. {
+        if stop.load(Relaxed) {
+            return;
+        }
+        // Another of the user's clients may erase them meanwhile.
+        let answer = client.upload(photo()).await;
+        if answer.status != 202 {
+            continue;
+        }
+        let location = answer.header("location").to_owned();
+        match turn % 4 {
+            0 => drop(client.request("DELETE", &location).send().await),
+            1 => drop(client.get(&format!("{location}?wait=20")).await),
+            2 => drop(client.request("DELETE", "/user/profile-picture").send().await),
+            _ => drop(client.request("DELETE", "/user/me").send().await),
+        }
+        done.fetch_add(1, Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_at_work_is_clean_at_every_look() {
+    let system = Setup::new().workers(2).set("PFP_JOB_LEASE", "2s").start().await;
+    let (done, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+    let clients: Vec<_> = (0..6)
+        .map(|number| {
+            let client = system.client(&format!("user-{}", number % 4));
+            tokio::spawn(at_work(client, Arc::clone(&done), Arc::clone(&stop)))
+        })
+        .collect();
+    // A page of two rows: the listing and the rows are read at many different moments.
+    for _ in 0..LOOKS {
+        let (ended_well, found) = look(&system).await;
+        assert!(ended_well, "{found:?}");
+        assert_eq!(found, BTreeMap::new());
+        let before = done.load(Relaxed);
+        until("something happens", PATIENCE, async || (done.load(Relaxed) > before).then_some(())).await;
+    }
+    stop.store(true, Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    system.quiet().await;
+    assert_eq!(doctor(&system, &[]), (true, BTreeMap::new()));
+    system.finish().await;
+}
+
+/// On a thread of its own: the clients go on meanwhile.
+async fn look(system: &TestSystem) -> (bool, BTreeMap<String, i64>) {
+    tokio::task::block_in_place(|| doctor(system, &["--page", "2"]))
+}
