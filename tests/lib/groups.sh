@@ -35,6 +35,9 @@ group_deny() {
 
 group_unit() { pictures && cargo test --locked --workspace --lib --bins; }
 
+# It says how much it has searched.
+group_model() { cargo test --locked -p pfp-tests --test model -- --nocapture; }
+
 group_integration() {
   binaries && pictures && servers servers PFP_TEST_SERVERS || return 1
   PFP_TEST_MADE_REFERENCES=$(tests/pictures/make.sh --reference "$PFP_TEST_PICTURES" "$PFP_TEST_FOLDER/made-references") || return 1
