@@ -11,8 +11,9 @@ impl World {
     /// The one state that stands for all that are like this one.
     pub(crate) fn folded(mut self, protocol: Protocol, bounds: Bounds) -> Self {
         if bounds.folded && protocol == Protocol::default() {
-            for worker in 0..WORKERS {
-                self.fold_worker(worker);
+            // Unless it is asked what is left by a worker that dies before it does that.
+            if bounds.rest != Rest::DeadThenSwept {
+                self.fold_workers();
             }
             for key in Key::all() {
                 if self.is_garbage(key) {
@@ -29,12 +30,14 @@ impl World {
     }
 
     /// All that is left to a worker whose claim is gone is to list its picture, which may as well be done.
-    fn fold_worker(&mut self, worker: usize) {
-        if let Worker::ClaimGone(job) = self.workers[worker] {
-            let key = Key::picture(job.upload, job.claim);
-            if !self.names(key) {
-                self.list_again(key);
-                self.workers[worker] = Worker::Idle;
+    fn fold_workers(&mut self) {
+        for worker in 0..WORKERS {
+            if let Worker::ClaimGone(job) = self.workers[worker] {
+                let key = Key::picture(job.upload, job.claim);
+                if !self.names(key) {
+                    self.list_again(key);
+                    self.workers[worker] = Worker::Idle;
+                }
             }
         }
     }

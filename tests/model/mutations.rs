@@ -87,9 +87,19 @@ fn a_listing_that_asks_first_deletes_what_is_put_meanwhile() {
     breaks(Protocol { asked_before_listed: true, ..Protocol::default() }, Broken::StagedBytesLost);
 }
 
-#[test]
-fn a_worker_that_keeps_quiet_about_its_lost_claim_leaks_its_picture() {
+/// What only a listing would find.
+fn leaks(protocol: Protocol) {
     let kinds = &[Fault::LostLease];
     let bounds = Bounds { kinds, rest: Rest::EndedThenSwept, ..Bounds::everything(2, 1, 0) };
-    breaks_within(Protocol { claim_gone_unlisted: true, ..Protocol::default() }, bounds, Broken::Leaked);
+    breaks_within(protocol, bounds, Broken::Leaked);
+}
+
+#[test]
+fn a_worker_that_keeps_quiet_about_its_lost_claim_leaks_its_picture() {
+    leaks(Protocol { claim_gone_unlisted: true, ..Protocol::default() });
+}
+
+#[test]
+fn what_is_listed_while_it_is_deleted_and_struck_off_all_the_same_is_leaked() {
+    leaks(Protocol { listed_again_unnoticed: true, ..Protocol::default() });
 }

@@ -27,6 +27,8 @@ pub(crate) struct Protocol {
     pub(crate) asked_before_listed: bool,
     /// A worker that finds its claim gone leaves its picture where it is.
     pub(crate) claim_gone_unlisted: bool,
+    /// What is listed while it is being deleted is struck off all the same.
+    pub(crate) listed_again_unnoticed: bool,
 }
 
 impl Protocol {
@@ -72,7 +74,8 @@ pub(crate) struct Bounds {
     /// Faults, all kinds together.
     pub(crate) faults: u8,
     pub(crate) kinds: &'static [Fault],
-    /// What users, operators and other systems ask for, all kinds together.
+    /// What users, operators and other systems ask for, all kinds together: a cancelled upload, a deleted picture, an
+    /// erased or emptied user, a row deleted by hand, a replay.
     pub(crate) wishes: u8,
     pub(crate) rest: Rest,
     /// Whether states that differ in nothing that can matter any more are taken for one.
@@ -80,7 +83,8 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// Two uploads, two workers, everything that may go wrong, and the listing.
+    /// Two uploads, two workers, everything that may go wrong, and the listing: so many claims of each upload, faults
+    /// and wishes.
     pub(crate) const fn everything(claims: u8, faults: u8, wishes: u8) -> Self {
         let kinds =
             &[Fault::Death, Fault::LostLease, Fault::LostAnswer, Fault::LatePut, Fault::LostReservation];

@@ -164,9 +164,11 @@ impl Steps {
 
     fn claim_gone(&mut self, worker: usize, job: Job) {
         let key = self.protocol.picture_key(job);
-        let unlisted = self.protocol.claim_gone_unlisted;
+        let protocol = self.protocol;
         self.may(Who::Worker(job), "lists its picture unless a row names it", |world| {
-            if !unlisted {
+            if protocol.listed_again_unnoticed && !world.names(key) {
+                world.list_once(key);
+            } else if !protocol.claim_gone_unlisted {
                 world.list_if_unnamed(key);
             }
             world.workers[worker] = Worker::Idle;
