@@ -70,6 +70,7 @@ group_corpus() {
 }
 
 group_soak() {
+  PFP_TEST_ROUNDS=2 cargo test --locked -p pfp-tests --test model -- --nocapture --test-threads=1 correct || return 1
   binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
   PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test faults -- --test-threads=1 || return 1
   # Other requests each time; it prints the seed that repeats them.
