@@ -16,6 +16,7 @@ usage: tests/run.sh [GROUP...]
   docs         rustdoc with warnings as errors
   deny         licences, sources, duplicates and known vulnerabilities of every dependency
   unit         what needs no server
+  model        the protocol as a model: every history within bounds
   integration  every behaviour, with real PostgreSQL, RabbitMQ and MinIO
   faults       servers and workers killed, stopped and restarted
   browser      the page and the client in Chromium, and upload widgets of others
@@ -28,7 +29,7 @@ Without a group: all of them; corpus where its folder is there, and always in CI
 HELP
 }
 
-ALL=(format lint docs deny unit integration faults browser openapi up corpus)
+ALL=(format lint docs deny unit model integration faults browser openapi up corpus)
 
 main() {
   local wanted=("$@") group failed=()

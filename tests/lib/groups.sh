@@ -35,6 +35,9 @@ group_deny() {
 
 group_unit() { pictures && cargo test --locked --workspace --lib --bins; }
 
+# It says how much it has searched.
+group_model() { cargo test --locked -p pfp-tests --test model -- --nocapture; }
+
 group_integration() {
   binaries && pictures && wrong_clocks && servers servers PFP_TEST_SERVERS || return 1
   PFP_TEST_MADE_REFERENCES=$(tests/pictures/make.sh --reference "$PFP_TEST_PICTURES" "$PFP_TEST_FOLDER/made-references") || return 1
@@ -67,6 +70,7 @@ group_corpus() {
 }
 
 group_soak() {
+  PFP_TEST_ROUNDS=2 cargo test --locked -p pfp-tests --test model -- --nocapture --test-threads=1 correct || return 1
   binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
   PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test faults -- --test-threads=1 || return 1
   # Other requests each time; it prints the seed that repeats them.
