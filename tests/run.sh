@@ -9,7 +9,7 @@ source tests/lib/groups.sh
 
 usage() {
   cat <<'HELP'
-usage: tests/run.sh [GROUP...]
+usage: tests/run.sh [GROUP...] [--minutes M] [--seed S]
 
   format       rustfmt, shellcheck, ruff
   lint         clippy with warnings as errors
@@ -19,6 +19,7 @@ usage: tests/run.sh [GROUP...]
   model        the protocol as a model: every history within bounds
   integration  every behaviour, with real PostgreSQL, RabbitMQ and MinIO
   faults       servers and workers killed, stopped and restarted
+  chaos        many users and a fault every few seconds, held against what was promised; for --minutes (2), by --seed
   browser      the page and the client in Chromium, and upload widgets of others
   openapi      the served OpenAPI document held against what is answered, by Schemathesis
   up           deploy/up.sh: first start, restart, Ctrl-C, kill -9, a second copy
@@ -29,21 +30,36 @@ Without a group: all of them; corpus where its folder is there, and always in CI
 HELP
 }
 
-ALL=(format lint docs deny unit model integration faults browser openapi up corpus)
+# How long the chaos lasts, and by which seed.
+CHAOS=()
+
+ALL=(format lint docs deny unit model integration faults chaos browser openapi up corpus)
 
 main() {
-  local wanted=("$@") group failed=()
-  case ${1:-} in -h | --help | help) usage && exit 0 ;; esac
-  for group in "${wanted[@]}"; do
-    [[ " ${ALL[*]} soak " == *" $group "* ]] || { usage >&2 && exit 2; }
+  local wanted=() named group failed=()
+  while (($#)); do
+    case $1 in
+      -h | --help | help) usage && exit 0 ;;
+      --minutes | --seed)
+        (($# > 1)) || { usage >&2 && exit 2; }
+        CHAOS+=("$1" "$2")
+        shift
+        ;;
+      *)
+        [[ " ${ALL[*]} soak " == *" $1 "* ]] || { usage >&2 && exit 2; }
+        wanted+=("$1")
+        ;;
+    esac
+    shift
   done
-  ((${#wanted[@]})) || wanted=("${ALL[@]}")
+  named=${#wanted[@]}
+  ((named)) || wanted=("${ALL[@]}")
   run_folder
   local summary=() started
   for group in "${wanted[@]}"; do
     started=$SECONDS
     say "=== $group"
-    if skip_reason "$group" "$#"; then
+    if skip_reason "$group" "$named"; then
       summary+=("$group: not run, $REASON")
     # In a shell of its own: what ends one group doesn't end the others.
     elif ("group_$group"); then

@@ -12,6 +12,7 @@
 
 pub mod breakage;
 pub mod bucket;
+pub mod chance;
 pub mod chaos_store;
 pub mod client;
 pub mod database;

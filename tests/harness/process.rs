@@ -20,6 +20,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    settings: BTreeMap<String, String>,
     /// Where it serves: the API's address, or a worker's health and metrics.
     pub address: String,
 }
@@ -51,6 +52,14 @@ pub fn free_address() -> String {
     listener.local_addr().expect("an address").to_string()
 }
 
+fn spawn(name: &str, log: &Path, settings: &BTreeMap<String, String>) -> Child {
+    let file = File::options().create(true).append(true).open(log).expect("a log file");
+    let mut command = tokio::process::Command::new(binary(name));
+    command.env_clear().envs(settings).current_dir(log.parent().unwrap_or(log));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).kill_on_drop(true);
+    command.spawn().unwrap_or_else(|error| panic!("{name} can't be started: {error}"))
+}
+
 impl Process {
     /// Starts one of our binaries, with nothing in its environment but the settings.
     ///
@@ -65,12 +74,18 @@ impl Process {
         address: String,
     ) -> Self {
         let log = folder.join(format!("{name}-{number}.log"));
-        let file = File::options().create(true).append(true).open(&log).expect("a log file");
-        let mut command = tokio::process::Command::new(binary(name));
-        command.env_clear().envs(settings).current_dir(folder);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).kill_on_drop(true);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{name} can't be started: {error}"));
-        Self { name: name.to_owned(), child, log, address }
+        let child = spawn(name, &log, settings);
+        Self { name: name.to_owned(), child, log, settings: settings.clone(), address }
+    }
+
+    /// Starts it once more after it has ended, with the same settings, at the same address and on the same log, as a
+    /// service manager does.
+    ///
+    /// # Panics
+    /// It still runs, or can't be started.
+    pub fn start_again(&mut self) {
+        assert!(!self.is_running(), "{} still runs", self.name);
+        self.child = spawn(&self.name, &self.log, &self.settings);
     }
 
     /// Waits until it says that it is ready.

@@ -1,11 +1,12 @@
 //! Hundreds of requests that no client would send, from a seed: none is answered with a fault of ours, takes the
 //! API down, or leaves anything behind.
 
-mod chance;
+mod damage;
 
-use chance::Chance;
+use damage::damage;
 use futures_util::{StreamExt, stream};
 use pfp_tests::{
+    chance::Chance,
     pictures,
     raw::{Raw, head},
     servers::rounds,
@@ -32,7 +33,7 @@ fn damaged_form(chance: &mut Chance, authorization: &str) -> Vec<u8> {
     let mut file = pictures::bytes("bench-170kb.jpg");
     file.truncate(3000);
     let mut body = form(&file);
-    chance.damage(&mut body);
+    damage(chance, &mut body);
     let length = match chance.below(8) {
         0 => body.len() / 2,
         1 => body.len() * 2,
@@ -198,7 +199,7 @@ fn no_request(chance: &mut Chance, authorization: &str) -> Vec<u8> {
         _ => {
             let mut request =
                 head("POST", UPLOAD, &[("Authorization", authorization), ("Content-Length", "9")]);
-            chance.damage(&mut request);
+            damage(chance, &mut request);
             request
         }
     }

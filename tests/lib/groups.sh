@@ -14,7 +14,10 @@ group_format() {
     ruff format --no-cache --quiet --check tests
 }
 
-group_lint() { cargo clippy --locked --workspace --all-targets -- -D warnings; }
+group_lint() {
+  cargo clippy --locked --workspace --all-targets -- -D warnings &&
+    cargo clippy --locked -p pfp-shared --features failpoints -- -D warnings
+}
 
 # Links to private items are fine where those are documented too.
 group_docs() {
@@ -50,6 +53,11 @@ group_faults() {
   cargo test --locked -p pfp-tests --test faults -- --test-threads=1
 }
 
+group_chaos() {
+  binaries && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
+  cargo run --locked --quiet -p pfp-tests --bin chaos -- "${CHAOS[@]}"
+}
+
 group_browser() { run_folder && binaries && tests/browser/run.sh; }
 
 group_openapi() { run_folder && binaries && tests/openapi/run.sh --generation-deterministic; }
@@ -73,6 +81,10 @@ group_soak() {
   PFP_TEST_ROUNDS=2 cargo test --locked -p pfp-tests --test model -- --nocapture --test-threads=1 correct || return 1
   binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
   PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test faults -- --test-threads=1 || return 1
+  # At least half an hour, twenty of each fault and ten thousand uploads.
+  cargo run --locked --quiet -p pfp-tests --bin chaos -- --minutes 40 "${CHAOS[@]}" || return 1
+  servers servers PFP_TEST_SERVERS || return 1
+  PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test integration -- row_11 || return 1
   # Other requests each time; it prints the seed that repeats them.
   tests/openapi/run.sh --max-examples 500
 }

@@ -1,0 +1,165 @@
+//! Everything at once: two APIs and three workers, many users, and a fault every few seconds, from a seed. At the end
+//! every promise is looked at from outside: nothing lost, nothing stale, nothing dangling, nothing left over.
+//!
+//! `chaos [--minutes M] [--seed S]`; `tests/run.sh chaos` starts it with servers of its own.
+#![allow(clippy::panic, reason = "a test fails by a panic that says what is wrong")]
+
+mod clients;
+mod faults;
+mod files;
+mod plan;
+mod promises;
+mod summary;
+mod verdict;
+
+use crate::{
+    clients::Actor,
+    faults::{Shared, break_until, tracing_line},
+    plan::Plan,
+    promises::Promises,
+    summary::Summary,
+};
+use futures_util::{StreamExt, stream};
+use pfp_tests::{
+    chance::Chance,
+    client::Client,
+    servers::Servers,
+    system::{SECRET, Setup, TestSystem},
+    wait::until,
+};
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::Mutex;
+
+/// People who upload.
+const USERS: usize = 24;
+
+/// What each does between two things.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(2200));
+
+/// By when everything has to be final after the last fault was healed.
+const FINAL_WITHIN: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> pfp_tests::Result<ExitCode> {
+    let (minutes, seed) = options()?;
+    tracing_line(&format!("chaos for {minutes} minutes, seed {seed}"));
+    let mut chance = Chance::new(seed);
+    let files = Arc::new(files::all(&mut chance)?);
+    let system: Shared = Arc::new(Mutex::new(start().await));
+    let promises = Arc::new(Promises::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let addresses: Vec<_> = system.lock().await.apis.iter().map(|api| api.address.clone()).collect();
+    let actors: Vec<_> = (0..USERS)
+        .map(|number| {
+            let user = format!("user-{number}");
+            let actor = Actor {
+                apis: addresses.iter().map(|address| Client::new(address, &user, SECRET)).collect(),
+                user,
+                files: Arc::clone(&files),
+                promises: Arc::clone(&promises),
+                next_file: chance.below(files.len()),
+                chance: chance.fork(),
+                stop: Arc::clone(&stop),
+                pause: PAUSE,
+            };
+            tokio::spawn(actor.act())
+        })
+        .collect();
+
+    let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
+    let happened = break_until(end, Plan::new(chance.fork()), &system).await;
+    let healed = happened.healed.unwrap_or_else(Instant::now);
+    stop.store(true, Relaxed);
+    for actor in actors {
+        actor.await?;
+    }
+    let system = Arc::into_inner(system).ok_or("the system is still in use")?.into_inner();
+    let settled = settle(&system, healed, &promises).await;
+    let ends = judge(&system, &promises, &files).await;
+    leftovers(&system, &promises).await;
+    let summary = Summary::take(&system, minutes, seed, &happened, settled, ends, &promises).await;
+    summary.print()?;
+    let kept = promises.broken().is_empty();
+    if kept {
+        system.stop().await;
+    } else {
+        system.abandon();
+    }
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `--minutes M --seed S`: two minutes, and a seed of the clock.
+fn options() -> pfp_tests::Result<(f64, u64)> {
+    let (mut minutes, mut seed) = (2.0, SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+        match name.as_str() {
+            "--minutes" => minutes = value.parse()?,
+            "--seed" => seed = value.parse()?,
+            _ => return Err(format!("{name} isn't known: chaos [--minutes M] [--seed S]").into()),
+        }
+    }
+    Ok((minutes, seed))
+}
+
+/// With every lease and time-out as it is by default.
+async fn start() -> TestSystem {
+    let defaults = ["PFP_SWEEP_INTERVAL", "PFP_JOB_LEASE", "PFP_UPLOAD_LEASE"];
+    let setup = defaults.iter().fold(Setup::new(), |setup, name| setup.set(name, ""));
+    let setup = setup.apis(2).workers(3).on(&Servers::to_break());
+    let system = setup.set("PFP_LOG", "info,pfp_worker=debug").start().await;
+    system.listed().await;
+    system
+}
+
+/// Waits until everything is final; returns how long that took since all was healed.
+async fn settle(system: &TestSystem, healed: Instant, promises: &Promises) -> Duration {
+    tracing_line("all is healed; waiting until every upload is final");
+    let unfinished = "SELECT count(*) FROM uploads WHERE status IN ('receiving', 'queued', 'processing')";
+    until("every upload is final", FINAL_WITHIN * 3, async || {
+        (system.database.count(unfinished).await == 0).then_some(())
+    })
+    .await;
+    let settled = healed.elapsed();
+    if settled > FINAL_WITHIN {
+        promises.broke(format!("it took {settled:?} until all was final"));
+    }
+    settled
+}
+
+/// Every user's uploads and picture; how many uploads ended how.
+async fn judge(system: &TestSystem, promises: &Promises, files: &[files::File]) -> BTreeMap<String, usize> {
+    let clients: Vec<_> = (0..USERS).map(|number| system.client(&format!("user-{number}"))).collect();
+    let judged = stream::iter(&clients).map(|client| verdict::judge(client, promises, files));
+    let judged: Vec<_> = judged.buffer_unordered(4).collect().await;
+    let mut ends = BTreeMap::new();
+    for (end, count) in judged.into_iter().flatten() {
+        *ends.entry(end).or_default() += count;
+    }
+    ends
+}
+
+/// After a full sweep the bucket holds exactly what rows name, and the doctor finds nothing.
+async fn leftovers(system: &TestSystem, promises: &Promises) {
+    for command in ["sweep", "doctor"] {
+        let done = system.worker_command(&[command]);
+        let told = [done.stdout.as_slice(), done.stderr.as_slice()].map(String::from_utf8_lossy).concat();
+        if !done.status.success() {
+            promises.broke(format!("pfp-worker {command}: {told}"));
+        }
+    }
+    let (there, named) = (system.objects().await, system.named_objects().await);
+    let orphans = there.iter().filter(|key| !named.contains(key));
+    orphans.for_each(|key| promises.broke(format!("ORPHAN: {key}")));
+    let missing = named.iter().filter(|key| !there.contains(key));
+    missing.for_each(|key| promises.broke(format!("DANGLING: {key} is named and isn't there")));
+}
