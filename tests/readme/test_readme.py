@@ -28,6 +28,8 @@ DIFFERENT = [
     (r"[^\s'\"=@]*run/sample\.jpg", "SAMPLE"),
     # The upload before may still be worked on.
     (r"\d+ objects listed, \d+ named", "N objects listed, N named"),
+    (r"(?m)^swept: .*$", "swept: N"),
+    (r"\d+ objects compared", "N objects compared"),
     (r'"next_cursor":"\d+"', "CURSOR"),
     (r"\d+\.\d+ ms, \d+ bytes", "COST"),
     (r"(content-length: |\"size_bytes\":)\d+", r"\1N"),

@@ -143,3 +143,8 @@ fn tell(swept: Swept, found: Listed) -> std::io::Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// A line to standard output. One that is closed early, as by `head`, has read enough.
+pub(crate) fn print(line: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -102,3 +102,21 @@ async fn what_is_another_spelling_of_an_uploads_id_is_not_its_staged_object() {
     assert!(system.objects().await.contains(&key));
     system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_a_worker_holds_is_left_to_it_whatever_is_missing() {
+    let (system, _) = super::quiet_system().await;
+    system
+        .database
+        .run(
+            "UPDATE uploads SET status = 'processing', claim_token = gen_random_uuid(), attempts = 1,
+                 lease_until = now() + interval '1 hour' WHERE user_id = 'carl'",
+        )
+        .await;
+    assert!(system.storage.delete(&[carls(&system).await]).await.is_empty());
+    let (ended_well, found) = super::doctor(&system, &["--repair"]);
+    assert_eq!((ended_well, found), (false, [("staged_missing".to_owned(), 1)].into()));
+    let held = "SELECT count(*) FROM uploads WHERE status = 'processing' AND attempts = 1";
+    assert_eq!(system.database.count(held).await, 1);
+    system.stop().await;
+}

@@ -2,6 +2,7 @@
 
 use super::{doctor, photo};
 use pfp_tests::{
+    process,
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
 };
@@ -68,4 +69,26 @@ async fn a_system_at_work_is_clean_at_every_look() {
 /// On a thread of its own: the clients go on meanwhile.
 async fn look(system: &TestSystem) -> (bool, BTreeMap<String, i64>) {
     tokio::task::block_in_place(|| doctor(system, &["--page", "2"]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_whoever_put_it_lists_a_moment_later_is_no_orphan() {
+    let (system, _) = super::quiet_system().await;
+    let key = "pictures/00000000000000000000000000000000.png";
+    system.storage.put_staged(key, vec!["put too late".into()]).await.unwrap();
+    let mut settings = system.settings.clone();
+    settings.insert("PFP_JOB_LEASE".to_owned(), "10s".to_owned());
+    let looking = tokio::task::spawn_blocking(move || process::run("pfp-worker", &["doctor"], &settings));
+    until("the doctor has asked about it", PATIENCE, async || {
+        // While it waits to ask again, this is the last that it has asked on that connection.
+        let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'pfp-worker doctor' AND state = 'idle' AND query LIKE '-- unnamed_keys%'";
+        (system.database.count(asked).await > 0).then_some(())
+    })
+    .await;
+    system.database.run(&format!("INSERT INTO object_deletions (object_key) VALUES ('{key}')")).await;
+    let looked = looking.await.unwrap();
+    let told = String::from_utf8_lossy(&looked.stdout);
+    assert!(looked.status.success() && told.contains("objects compared: clean"), "{told}");
+    system.stop().await;
 }

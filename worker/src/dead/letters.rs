@@ -1,7 +1,7 @@
 //! Messages that were set aside. A queue has no order that lasts: a message is named by its content.
 
 use super::{Chosen, Id};
-use crate::doctor::findings::print;
+use crate::admin::print;
 use pfp_shared::queue::{BrokerUri, DeadLetters, Topology};
 use sha2::{Digest, Sha256};
 use std::{fmt, process::ExitCode};

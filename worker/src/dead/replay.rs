@@ -2,7 +2,7 @@
 //! pictures stay, and counts as unfinished again. Limits of users aren't asked: they are for clients.
 
 use super::{Chosen, Id, letters::MessageId};
-use crate::{doctor::findings::print, worker::Worker};
+use crate::{admin::print, worker::Worker};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pfp_shared::{
     job::Job,

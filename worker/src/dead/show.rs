@@ -4,7 +4,7 @@ use super::{
     ListArgs,
     letters::{MessageId, beginning},
 };
-use crate::{doctor::findings::print, worker::Worker};
+use crate::{admin::print, worker::Worker};
 use pfp_shared::{
     queries::{self, FailedUpload},
     queue::{BrokerUri, DeadLetters, Topology},

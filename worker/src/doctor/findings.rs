@@ -1,9 +1,9 @@
 //! What an examination finds: counted, printed, and allowed to be repaired or not.
 
 use super::catalogue::{Compared, Kind, Repair};
-use crate::listing::allowed;
+use crate::{admin::print, listing::allowed};
 use serde_json::json;
-use std::{collections::BTreeMap, io::Write};
+use std::collections::BTreeMap;
 
 /// Lines of one kind before the rest is only counted.
 const LINES: i64 = 20;
@@ -132,11 +132,6 @@ fn tell(telling: Telling, kind: Kind, subject: &str, detail: &str) {
     } else {
         print(&format!("{kind}  {subject}  {detail}  repair: {repair}"));
     }
-}
-
-/// A line to standard output. One that is closed early, as by `head`, has read enough.
-pub(crate) fn print(line: &dyn std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 #[cfg(test)]

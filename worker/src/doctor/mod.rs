@@ -18,7 +18,7 @@ mod uploads;
 mod users;
 
 use crate::{
-    admin::{sweep_until_nothing_is_due, with_worker},
+    admin::{print, sweep_until_nothing_is_due, with_worker},
     config::WorkerConfig,
     listing,
     worker::Worker,
@@ -26,7 +26,7 @@ use crate::{
 use anyhow::Context;
 use catalogue::Kind;
 use clap::Args;
-use findings::{Findings, Purpose, Telling, print};
+use findings::{Findings, Purpose, Telling};
 use pfp_shared::{
     dependencies::Dependency,
     queries,
@@ -49,8 +49,8 @@ pub struct DoctorArgs {
     /// Repair what disagrees, and compare again.
     #[arg(long)]
     repair: bool,
-    /// Repair also where suspiciously much would be deleted or given up.
-    #[arg(long, requires = "repair")]
+    /// With --repair: also where suspiciously much would be deleted or given up.
+    #[arg(long)]
     force: bool,
     /// Tell every disagreement, not only the first twenty of each kind.
     #[arg(long)]

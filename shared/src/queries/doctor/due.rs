@@ -112,13 +112,13 @@ pub async fn lost_claims(database: &Database) -> Result<i64, DatabaseError> {
     database.within(async { column(&database.session().await?.one(sql, &[]).await?, "lost") }).await
 }
 
-/// A row names the object of `object_deletions.object_key`.
+/// A row names the object of `object_deletions.object_key`. The last one is no `EXISTS`, for which all of the uploads
+/// would be read instead of the one.
 const IS_NAMED: &str = "(EXISTS (SELECT FROM users WHERE users.picture_key = object_key)
     OR EXISTS (SELECT FROM uploads WHERE uploads.picture_key = object_key)
-    OR EXISTS (SELECT FROM uploads WHERE status IN ('queued', 'processing', 'failed')
-        AND failure->>'code' IS DISTINCT FROM $1
-        AND id = CASE WHEN object_key ~ '^staging/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-            THEN substr(object_key, 9)::uuid END))";
+    OR coalesce((SELECT status IN ('queued', 'processing', 'failed') AND failure->>'code' IS DISTINCT FROM $1
+        FROM uploads WHERE id = CASE WHEN object_key ~ '^staging/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            THEN substr(object_key, 9)::uuid END), false))";
 
 /// A page of the deletions after a key, and which of them rows name: last key and named ones.
 ///
