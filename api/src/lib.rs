@@ -11,8 +11,8 @@
 //!   [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
 //!   answered early.
 //! - [`token`]: the check of a token; [`keys`]: what it is checked with, and where that comes from.
-//! - [`server`]: who is served what, and how it ends; [`memory`]: what all bodies may hold; [`state`], [`config`],
-//!   [`command`]: the process.
+//! - [`server`]: who is served what, and how it ends; [`memory`], [`turns`]: what all bodies may hold, and when to come
+//!   back; [`state`], [`config`], [`command`]: the process.
 //! - [`health`], [`problems`], [`openapi`], [`docs`]: what operators and developers ask.
 
 pub mod auth;
@@ -42,6 +42,7 @@ pub mod shown;
 pub mod state;
 mod static_file;
 pub mod token;
+pub mod turns;
 pub mod upload_answer;
 pub mod upload_events;
 pub mod upload_picture;

@@ -1,11 +1,11 @@
 //! The budgets of bytes that this process may hold at once: of uploads that come in, of pictures that go out.
 
-use crate::error::ApiError;
+use crate::{error::ApiError, turns::Turns};
 use pfp_shared::{
     failure::{Failure, FailureCode},
     memory::{MemoryBudget, ReservedMemory},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// A budget, and how long a request may wait for its share.
@@ -13,13 +13,16 @@ use tokio::time::timeout;
 pub struct BodyMemory {
     budget: MemoryBudget,
     wait: Duration,
+    turns: Arc<Turns>,
 }
 
 impl BodyMemory {
     /// A budget in bytes, and the longest wait for a share of it.
     #[must_use]
     pub fn new(budget: u64, wait: Duration) -> Self {
-        Self { budget: MemoryBudget::new(budget), wait }
+        let budget = MemoryBudget::new(budget);
+        let turns = Arc::new(Turns::at(budget.total()));
+        Self { budget, wait, turns }
     }
 
     /// Reserves this many bytes, or the whole budget if that is less: one request alone always fits. They are
@@ -28,10 +31,36 @@ impl BodyMemory {
     /// # Errors
     /// `overloaded` when there was no memory in time.
     pub async fn reserve(&self, bytes: u64) -> Result<ReservedMemory, ApiError> {
-        timeout(self.wait, self.budget.reserve(bytes)).await.map_err(|_| {
-            let detail = "As many bodies as memory allows are on their way. Try again in a second.";
-            ApiError::from(Failure::new(FailureCode::Overloaded, detail)).retry_after(1)
+        self.within_the_wait(&self.budget, bytes).await
+    }
+
+    /// The same of another budget that bounds a part of this one.
+    ///
+    /// # Errors
+    /// `overloaded` when there was no memory in time.
+    pub async fn within_the_wait(
+        &self,
+        budget: &MemoryBudget,
+        bytes: u64,
+    ) -> Result<ReservedMemory, ApiError> {
+        timeout(self.wait, budget.reserve(bytes)).await.map_err(|_| {
+            let seconds = self.turns.seconds_to_wait(bytes, self.budget.given_back());
+            let detail =
+                format!("As many bodies as memory allows are on their way. Try again in {seconds} s.");
+            ApiError::from(Failure::new(FailureCode::Overloaded, detail)).retry_after(seconds)
         })
+    }
+
+    /// Bytes that are reserved now.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.budget.reserved()
+    }
+
+    /// The whole budget, in bytes.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.budget.total()
     }
 
     /// Sets the gauge of this name.

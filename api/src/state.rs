@@ -2,7 +2,7 @@
 
 use crate::{
     changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory, openapi::document_of,
-    token::TokenVerifier,
+    receive::UploadMemory, token::TokenVerifier,
 };
 use bytes::Bytes;
 use pfp_shared::{
@@ -31,7 +31,7 @@ pub struct Shared {
     /// Who asks.
     pub tokens: TokenVerifier,
     /// The budget of bytes for uploads.
-    pub upload_memory: BodyMemory,
+    pub upload_memory: UploadMemory,
     /// The budget of bytes for pictures that are sent.
     pub picture_memory: BodyMemory,
     /// Who waits for which upload.
@@ -62,7 +62,11 @@ impl AppState {
         Self(Arc::new(Shared {
             services,
             tokens,
-            upload_memory: BodyMemory::new(config.upload_memory, config.memory_wait),
+            upload_memory: UploadMemory::new(
+                BodyMemory::new(config.upload_memory, config.memory_wait),
+                config.slow_upload_rate,
+                config.connection_limits.most,
+            ),
             picture_memory: BodyMemory::new(config.picture_memory, config.memory_wait),
             changes: Changes::default(),
             work: TaskTracker::new(),

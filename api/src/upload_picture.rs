@@ -146,11 +146,12 @@ async fn stage(
 ) -> Result<Received, NotStaged> {
     // A larger body is held part by part.
     let held = declared.largest_body(state.config.connections.max_file_size).min(2 * PART_SIZE);
-    let reserved = state.upload_memory.reserve(held).await;
-    let _memory = reserved.map_err(|error| NotStaged { error, begun: false })?;
+    let mut body = PacedBody::new(body, pace(state), reservation.lost());
+    let not_begun = |error| NotStaged { error, begun: false };
+    let admission = state.upload_memory.admit(held).await.map_err(not_begun)?;
+    let _memory = admission.complete(&mut body).await.map_err(not_begun)?;
     let staging = Staging::new(state.services.storage.clone(), staged_key(reservation.id));
     let mut destination = Destination::Staged(Box::new(staging));
-    let body = PacedBody::new(body, pace(state), reservation.lost());
     let received = receive(declared, body, &file_rules(state, declared), &mut destination).await;
     match (received, destination) {
         (Ok(received), _) => Ok(received),

@@ -20,6 +20,13 @@ pub enum BodyFault {
         /// What it came at.
         actual: u64,
     },
+    /// It comes slowly, and as many slow ones as have a place are on their way.
+    Crowded {
+        /// What isn't slow.
+        limit: u64,
+        /// What it came at.
+        actual: u64,
+    },
 }
 
 impl BodyFault {
@@ -43,6 +50,13 @@ impl BodyFault {
                     WINDOW.as_secs()
                 );
                 Failure::new(FailureCode::RequestTimeout, detail).limit(limit).actual(actual)
+            }
+            Self::Crowded { limit, actual } => {
+                let detail = format!(
+                    "The body came at {actual} bytes/s, and as many below {limit} bytes/s as there is memory for are \
+                     on their way. Send it again."
+                );
+                Failure::new(FailureCode::Overloaded, detail).limit(limit).actual(actual)
             }
         }
     }

@@ -1,11 +1,12 @@
 //! A body that may neither stall nor trickle.
 
-use super::BodyFault;
+use super::{BodyFault, admission::Lane, window::Window};
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use http_body::Body as _;
 use std::{
+    collections::VecDeque,
     pin::Pin,
     sync::{
         Arc,
@@ -41,16 +42,10 @@ pub struct PacedBody {
     /// Since when no byte has come although we wait for one.
     silent_since: Option<Instant>,
     window: Window,
+    lane: Option<Lane>,
+    /// What was read and not given yet.
+    ahead: VecDeque<Bytes>,
     ended: bool,
-}
-
-/// What came, and for how long it was waited for, since the rate was last looked at.
-#[derive(Debug)]
-struct Window {
-    bytes: u64,
-    waited: Duration,
-    /// What of the present silence isn't in `waited` yet.
-    counted_until: Instant,
 }
 
 impl PacedBody {
@@ -65,7 +60,9 @@ impl PacedBody {
             received: Arc::default(),
             pointless: Box::pin(pointless.cancelled_owned()),
             silent_since: None,
-            window: Window { bytes: 0, waited: Duration::ZERO, counted_until: now },
+            window: Window::of(WINDOW),
+            lane: None,
+            ahead: VecDeque::new(),
             ended: false,
         }
     }
@@ -79,11 +76,59 @@ impl PacedBody {
     fn bytes_came(&mut self, count: usize) -> Result<(), BodyFault> {
         let count = count as u64;
         self.received.fetch_add(count, Ordering::Relaxed);
-        self.window.bytes += count;
-        if self.silent_since.take().is_some() {
-            self.window.count(Instant::now());
+        let waited_until = self.silent_since.take().map(|_| Instant::now());
+        for window in self.windows() {
+            window.came(count);
+            waited_until.map(|until| window.waited(until));
         }
-        self.window.check(self.pace.min_rate)
+        self.look_at_the_rate()
+    }
+
+    fn windows(&mut self) -> impl Iterator<Item = &mut Window> {
+        [&mut self.window].into_iter().chain(self.lane.as_mut().map(|lane| &mut lane.window))
+    }
+
+    fn look_at_the_rate(&mut self) -> Result<(), BodyFault> {
+        let limit = self.pace.min_rate;
+        if let Some(actual) = self.window.take_rate()
+            && actual < limit
+        {
+            return Err(BodyFault::Slow { limit, actual });
+        }
+        match &mut self.lane {
+            Some(lane) => lane.window.take_rate().map_or(Ok(()), |rate| lane.take(rate)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads until so many bytes have come, or the body has ended. They are given all the same.
+    ///
+    /// # Errors
+    /// It broke off before, or came too slowly.
+    pub(super) async fn read_ahead(&mut self, bytes: u64) -> Result<(), BodyFault> {
+        let mut ahead = VecDeque::new();
+        while self.received.load(Ordering::Relaxed) < bytes
+            && let Some(next) = self.next().await
+        {
+            ahead.push_back(next?);
+        }
+        self.ahead = ahead;
+        Ok(())
+    }
+
+    /// Whether all of it has been read.
+    pub(super) fn is_read(&self) -> bool {
+        self.ended || self.body.is_end_stream()
+    }
+
+    /// Bytes for each second that was waited for them.
+    pub(super) fn rate(&self) -> u64 {
+        self.window.rate()
+    }
+
+    /// From now on it may go on as long as its lane lets it.
+    pub(super) fn watch(&mut self, lane: Lane) {
+        self.lane = Some(lane);
     }
 
     /// Nothing has come: for how long may that go on?
@@ -95,13 +140,13 @@ impl PacedBody {
             Some(since) => since,
             None => {
                 let now = Instant::now();
-                self.window.counted_until = now;
+                self.windows().for_each(|window| window.wait_from(now));
                 *self.silent_since.insert(now)
             }
         };
         let idle_until = since + self.pace.idle;
         loop {
-            let until = if self.pace.min_rate == 0 { idle_until } else { idle_until.min(self.window.end()) };
+            let until = self.windows().map(|window| window.end()).fold(idle_until, Instant::min);
             if self.timer.deadline() != until {
                 self.timer.as_mut().reset(until);
             }
@@ -109,37 +154,11 @@ impl PacedBody {
             if until == idle_until {
                 return Poll::Ready(BodyFault::Stalled(self.pace.idle));
             }
-            self.window.count(until);
-            if let Err(fault) = self.window.check(self.pace.min_rate) {
+            self.windows().for_each(|window| window.waited(until));
+            if let Err(fault) = self.look_at_the_rate() {
                 return Poll::Ready(fault);
             }
         }
-    }
-}
-
-impl Window {
-    /// When the window is over if nothing more comes.
-    fn end(&self) -> Instant {
-        self.counted_until + WINDOW.saturating_sub(self.waited)
-    }
-
-    fn count(&mut self, until: Instant) {
-        self.waited += until.saturating_duration_since(self.counted_until);
-        self.counted_until = until;
-    }
-
-    /// Looks at the rate once a window's worth of waiting is over, and begins a new one.
-    fn check(&mut self, min_rate: u64) -> Result<(), BodyFault> {
-        if self.waited < WINDOW {
-            return Ok(());
-        }
-        let rate = u128::from(self.bytes) * 1000 / self.waited.as_millis();
-        let actual = u64::try_from(rate).unwrap_or(u64::MAX);
-        if actual < min_rate {
-            return Err(BodyFault::Slow { limit: min_rate, actual });
-        }
-        (self.bytes, self.waited) = (0, Duration::ZERO);
-        Ok(())
     }
 }
 
@@ -147,6 +166,9 @@ impl Stream for PacedBody {
     type Item = Result<Bytes, BodyFault>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(ahead) = self.ahead.pop_front() {
+            return Poll::Ready(Some(Ok(ahead)));
+        }
         while !self.ended {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {

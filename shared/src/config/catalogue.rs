@@ -133,6 +133,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_WORKER_MEMORY", Some("512MiB"), Kind::Size(16 * MIB, 1024 * GIB), Worker, "the most bytes of files and decoded pictures that are held at once"),
     setting("PFP_WORKER_CONCURRENCY", None, Kind::Count(1, 1_024), Worker, "pictures that are made at once; one a core when not set"),
     setting("PFP_MIN_UPLOAD_RATE", Some("16KiB/s"), Kind::Rate(0, GIB), Api, "the slowest that an upload may come, over 10 s; 0 is any"),
+    setting("PFP_SLOW_UPLOAD_RATE", Some("64KiB/s"), Kind::Rate(0, GIB), Api, "what is slow for an upload, over 2 s; slow ones, and those whose first bytes haven't come, share half of PFP_UPLOAD_MEMORY; 0: none is slow"),
     setting("PFP_MAX_CONNECTIONS", Some("4096"), Kind::Count(1, 1_000_000), Api, "the most client connections"),
     setting("PFP_HEADER_TIMEOUT", Some("10s"), milliseconds(100, 300_000), Both, "how long a request's headers may take"),
     setting("PFP_IDLE_TIMEOUT", Some("30s"), milliseconds(100, 3_600_000), Both, "how long a connection may be silent, between requests or within a body"),
