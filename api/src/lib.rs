@@ -8,7 +8,7 @@
 //!   what can be asked and taken back afterwards; [`shown`]: the JSON of it; [`changes`]: how waiting clients hear.
 //! - [`page`]: the page for people, and the client for browsers that it uses; [`static_file`]: what it is made of.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
-//!   [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
+//!   [`well_formed`]: what isn't HTTP as it should be; [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
 //!   answered early.
 //! - [`token`]: the check of a token; [`keys`]: what it is checked with, and where that comes from.
 //! - [`server`]: who is served what, and how it ends; [`memory`], [`turns`]: what all bodies may hold, and when to come
@@ -50,6 +50,7 @@ pub mod upload_status;
 pub mod uploads;
 pub mod user;
 pub mod user_picture;
+pub mod well_formed;
 
 pub use server::serve;
 

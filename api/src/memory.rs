@@ -31,24 +31,24 @@ impl BodyMemory {
     /// # Errors
     /// `overloaded` when there was no memory in time.
     pub async fn reserve(&self, bytes: u64) -> Result<ReservedMemory, ApiError> {
-        self.within_the_wait(&self.budget, bytes).await
+        let reserved = self.wait_for_more(bytes).await;
+        reserved.ok_or_else(|| overloaded(self.seconds_to_wait(bytes)))
     }
 
-    /// The same of another budget that bounds a part of this one.
-    ///
-    /// # Errors
-    /// `overloaded` when there was no memory in time.
-    pub async fn within_the_wait(
-        &self,
-        budget: &MemoryBudget,
-        bytes: u64,
-    ) -> Result<ReservedMemory, ApiError> {
-        timeout(self.wait, budget.reserve(bytes)).await.map_err(|_| {
-            let seconds = self.turns.seconds_to_wait(bytes, self.budget.given_back());
-            let detail =
-                format!("As many bodies as memory allows are on their way. Try again in {seconds} s.");
-            ApiError::from(Failure::new(FailureCode::Overloaded, detail)).retry_after(seconds)
-        })
+    /// The same for who knows what to do without it.
+    pub async fn wait_for_more(&self, bytes: u64) -> Option<ReservedMemory> {
+        self.wait_for(&self.budget, bytes).await
+    }
+
+    /// Waits as long for a part of another budget.
+    pub async fn wait_for(&self, budget: &MemoryBudget, bytes: u64) -> Option<ReservedMemory> {
+        timeout(self.wait, budget.reserve(bytes)).await.ok()
+    }
+
+    /// When somebody who found no room for so many bytes should come back.
+    #[must_use]
+    pub fn seconds_to_wait(&self, bytes: u64) -> u64 {
+        self.turns.seconds_to_wait(bytes, self.budget.given_back())
     }
 
     /// Bytes that are reserved now.
@@ -68,6 +68,17 @@ impl BodyMemory {
         metrics::gauge!(name, "kind" => "budget").set(self.budget.total() as f64);
         metrics::gauge!(name, "kind" => "reserved").set(self.budget.reserved() as f64);
     }
+}
+
+/// There was no room; there may be in so many seconds.
+pub(crate) fn overloaded(seconds: u64) -> ApiError {
+    ApiError::from(no_memory(seconds)).retry_after(seconds)
+}
+
+/// What the client is told of that.
+pub(crate) fn no_memory(seconds: u64) -> Failure {
+    let detail = format!("As many bodies as memory allows are on their way. Try again in {seconds} s.");
+    Failure::new(FailureCode::Overloaded, detail)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! What every request works with.
 
 use crate::{
-    changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory, openapi::document_of,
-    receive::UploadMemory, token::TokenVerifier,
+    auth::AuthenticatedUser, changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory,
+    openapi::document_of, receive::UploadMemory, token::TokenVerifier,
 };
 use bytes::Bytes;
 use pfp_shared::{
+    database::Database,
     dependencies::Dependency,
     failure::{Failure, FailureCode},
     services::Services,
@@ -76,6 +77,11 @@ impl AppState {
             public_url,
             config,
         }))
+    }
+
+    /// The database for what a user asks for.
+    pub fn database_of(&self, user: &AuthenticatedUser) -> Database {
+        self.services.database.of_user(&user.id)
     }
 
     /// Refuses a request at once that needs a dependency which is known to be out: nobody has to wait for

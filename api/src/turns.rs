@@ -14,7 +14,7 @@ const ROUND: Duration = Duration::from_secs(30);
 const SAMPLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 /// Before anything was measured, the whole budget is taken to be given back in this time.
-const WHOLE_BUDGET: f64 = 4.0;
+const WHOLE_BUDGET: f64 = 1.0;
 
 /// Turns are given for this many times what was measured: some don't come back, and room that nobody takes would be
 /// measured as a lower rate the next time.
@@ -60,7 +60,8 @@ impl Turns {
             // A round is full: the next ones come between its turns.
             state.next = now + Duration::from_secs_f64(takes);
         }
-        (state.next - now).as_secs_f64().ceil().max(1.0) as u64
+        // Rounded up.
+        (state.next - now + Duration::from_nanos(999_999_999)).as_secs().max(1)
     }
 }
 
@@ -87,11 +88,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn turns_come_one_after_the_other_and_a_round_ends() {
-        // 25 MiB/s before anything was measured, twice that for turns: ten of 5 MiB a second.
+        // 100 MiB/s before anything was measured, twice that for turns: forty of 5 MiB a second.
         let turns = Turns::at(100 * MIB);
-        let told: Vec<u64> = (0..400).map(|_| turns.seconds_to_wait(5 * MIB, 0)).collect();
-        assert_eq!((told[0], told[9], told[10]), (1, 1, 2));
-        assert_eq!((told[299], told[300]), (30, 1), "the round is full");
+        let told: Vec<u64> = (0..1600).map(|_| turns.seconds_to_wait(5 * MIB, 0)).collect();
+        assert_eq!((told[0], told[39], told[40]), (1, 1, 2));
+        assert_eq!((told[1199], told[1200]), (30, 1), "the round is full");
         assert!(told.iter().all(|seconds| (1..=30).contains(seconds)));
     }
 

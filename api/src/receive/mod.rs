@@ -19,7 +19,7 @@ mod segments;
 mod staging;
 mod window;
 
-pub use admission::{Admission, Admitted, UploadMemory};
+pub use admission::{Admission, UploadMemory};
 pub use body_fault::BodyFault;
 pub use declared::{Declared, Form};
 pub use form::{Received, receive};

@@ -1,12 +1,11 @@
 //! A body that may neither stall nor trickle.
 
-use super::{BodyFault, admission::Lane, window::Window};
+use super::{Admission, BodyFault, window::Window};
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use http_body::Body as _;
 use std::{
-    collections::VecDeque,
     pin::Pin,
     sync::{
         Arc,
@@ -32,7 +31,6 @@ pub struct Pace {
 
 /// A body as a stream of its bytes. Only time spent waiting for the client counts: while nobody asks for more,
 /// because the store is slow, the client isn't to blame.
-#[derive(Debug)]
 pub struct PacedBody {
     body: Body,
     pace: Pace,
@@ -42,9 +40,7 @@ pub struct PacedBody {
     /// Since when no byte has come although we wait for one.
     silent_since: Option<Instant>,
     window: Window,
-    lane: Option<Lane>,
-    /// What was read and not given yet.
-    ahead: VecDeque<Bytes>,
+    admission: Option<Admission>,
     ended: bool,
 }
 
@@ -61,8 +57,7 @@ impl PacedBody {
             pointless: Box::pin(pointless.cancelled_owned()),
             silent_since: None,
             window: Window::of(WINDOW),
-            lane: None,
-            ahead: VecDeque::new(),
+            admission: None,
             ended: false,
         }
     }
@@ -79,13 +74,15 @@ impl PacedBody {
         let waited_until = self.silent_since.take().map(|_| Instant::now());
         for window in self.windows() {
             window.came(count);
-            waited_until.map(|until| window.waited(until));
+            if let Some(until) = waited_until {
+                window.waited(until);
+            }
         }
         self.look_at_the_rate()
     }
 
     fn windows(&mut self) -> impl Iterator<Item = &mut Window> {
-        [&mut self.window].into_iter().chain(self.lane.as_mut().map(|lane| &mut lane.window))
+        [&mut self.window].into_iter().chain(self.admission.as_mut().map(|admission| &mut admission.window))
     }
 
     fn look_at_the_rate(&mut self) -> Result<(), BodyFault> {
@@ -95,40 +92,15 @@ impl PacedBody {
         {
             return Err(BodyFault::Slow { limit, actual });
         }
-        match &mut self.lane {
-            Some(lane) => lane.window.take_rate().map_or(Ok(()), |rate| lane.take(rate)),
-            None => Ok(()),
-        }
+        let received = self.received.load(Ordering::Relaxed);
+        self.admission.as_mut().map_or(Ok(()), |admission| admission.look(received))
     }
 
-    /// Reads until so many bytes have come, or the body has ended. They are given all the same.
-    ///
-    /// # Errors
-    /// It broke off before, or came too slowly.
-    pub(super) async fn read_ahead(&mut self, bytes: u64) -> Result<(), BodyFault> {
-        let mut ahead = VecDeque::new();
-        while self.received.load(Ordering::Relaxed) < bytes
-            && let Some(next) = self.next().await
-        {
-            ahead.push_back(next?);
-        }
-        self.ahead = ahead;
-        Ok(())
-    }
-
-    /// Whether all of it has been read.
-    pub(super) fn is_read(&self) -> bool {
-        self.ended || self.body.is_end_stream()
-    }
-
-    /// Bytes for each second that was waited for them.
-    pub(super) fn rate(&self) -> u64 {
-        self.window.rate()
-    }
-
-    /// From now on it may go on as long as its lane lets it.
-    pub(super) fn watch(&mut self, lane: Lane) {
-        self.lane = Some(lane);
+    /// From now on its memory is that of the admission, which it holds.
+    #[must_use]
+    pub fn admitted(mut self, admission: Admission) -> Self {
+        self.admission = Some(admission);
+        self
     }
 
     /// Nothing has come: for how long may that go on?
@@ -166,8 +138,14 @@ impl Stream for PacedBody {
     type Item = Result<Bytes, BodyFault>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(ahead) = self.ahead.pop_front() {
-            return Poll::Ready(Some(Ok(ahead)));
+        let (received, is_over) =
+            (self.received.load(Ordering::Relaxed), self.ended || self.body.is_end_stream());
+        if let Some(admission) = &mut self.admission
+            && !is_over
+            && let Err(fault) = ready!(admission.poll_room(cx, received))
+        {
+            self.ended = true;
+            return Poll::Ready(Some(Err(fault)));
         }
         while !self.ended {
             match Pin::new(&mut self.body).poll_frame(cx) {
