@@ -1,5 +1,6 @@
 //! What a crowd costs: ordinary uploads beside hundreds of clients that drip, and a thousand uploads at once on an API
-//! with a small budget of memory. A number as the first argument is how many upload at once.
+//! with a small budget of memory. With a number as the first argument that many upload at once, and nothing else is
+//! measured.
 
 #[path = "crowd/dripping.rs"]
 mod dripping;
@@ -33,9 +34,13 @@ const OF_THE_FEW: usize = 200;
 
 #[tokio::main]
 async fn main() -> pfp_tests::Result<()> {
-    let crowd = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(CROWD);
-    slow_clients().await?;
-    at_once(crowd).await
+    match std::env::args().nth(1).and_then(|count| count.parse().ok()) {
+        Some(crowd) => at_once(crowd).await,
+        None => {
+            slow_clients().await?;
+            at_once(CROWD).await
+        }
+    }
 }
 
 async fn slow_clients() -> pfp_tests::Result<()> {
@@ -101,6 +106,7 @@ async fn at_once(crowd: usize) -> pfp_tests::Result<()> {
     system.start_api();
     system.ready().await;
     let first = join_all((0..crowd).map(|number| one(&system, number, &body, true))).await;
+    let (_, most_at_first) = system.apis[1].memory();
     let started = Instant::now();
     let all = join_all((0..crowd).map(|number| until_accepted(&system, number, &body))).await;
     let together = crowd as f64 / started.elapsed().as_secs_f64();
@@ -121,8 +127,9 @@ async fn at_once(crowd: usize) -> pfp_tests::Result<()> {
     )?;
     writeln!(
         out,
-        "\nThe API had {} MiB at most. 503 without Retry-After: {}. Tries of one client at most: {}.",
+        "\nThe API had {} MiB at most, {} MiB in the first round. 503 without Retry-After: {}. Tries of one client at most: {}.",
         most >> 20,
+        most_at_first >> 20,
         silent.count(),
         all.iter().map(Vec::len).max().unwrap_or_default()
     )?;

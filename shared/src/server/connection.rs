@@ -22,7 +22,7 @@ use tower::ServiceExt;
 
 /// Bytes after which hyper looks whether it holds too many of a connection, each way: what thousands of connections can
 /// hold is bounded by it. Its last read may have brought as many again.
-const BUFFER: usize = 32 << 10;
+const BUFFER: usize = 128 << 10;
 
 /// How often it is looked whether a client is still there.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
