@@ -33,6 +33,8 @@ pub struct ApiConfig {
     pub upload_lease: Duration,
     /// The slowest that a body may come, in bytes a second; 0 is any.
     pub min_upload_rate: u64,
+    /// Below this, in bytes a second, an upload is a slow one; 0: none is.
+    pub slow_upload_rate: u64,
     /// How many connections, and how long each may be silent, within a body too.
     pub connection_limits: ConnectionLimits,
     /// How long a stream of events may last.
@@ -68,6 +70,7 @@ impl ApiConfig {
             memory_wait: settings.duration("PFP_MEMORY_WAIT"),
             upload_lease: settings.duration("PFP_UPLOAD_LEASE"),
             min_upload_rate: settings.number("PFP_MIN_UPLOAD_RATE"),
+            slow_upload_rate: settings.number("PFP_SLOW_UPLOAD_RATE"),
             connection_limits: ConnectionLimits::from_settings(
                 settings.count("PFP_MAX_CONNECTIONS"),
                 settings,

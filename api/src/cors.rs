@@ -1,11 +1,21 @@
 //! Which other sites' pages may use the API, and what their scripts may read of its answers.
 
-use axum::http::{
-    HeaderName, HeaderValue, Method,
-    header::{ALLOW, CONTENT_LENGTH, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE},
+use crate::state::AppState;
+use axum::{
+    extract::{Request, State},
+    http::{
+        HeaderName, HeaderValue, Method,
+        header::{
+            ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_LENGTH, ETAG, LOCATION, ORIGIN, RETRY_AFTER,
+            WWW_AUTHENTICATE,
+        },
+    },
+    middleware::Next,
+    response::Response,
 };
 use pfp_shared::config::{ConfigError, Settings};
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use url::Url;
 
@@ -61,6 +71,24 @@ impl CorsOrigins {
             .expose_headers(exposed())
             .max_age(REMEMBERED);
         Some(layer)
+    }
+}
+
+/// The layer that tells pages of other origins what they may do. Only what a browser asks beforehand is answered here: any
+/// other OPTIONS is a request like all.
+pub async fn cors(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let asks_first = headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    match state.config.cors_origins.layer() {
+        Some(layer) if asks_first || request.method() != Method::OPTIONS => {
+            let next = service_fn(|request| {
+                let next = next.clone();
+                async move { Ok::<_, Infallible>(next.run(request).await) }
+            });
+            let Ok(answer) = layer.layer(next).oneshot(request).await;
+            answer
+        }
+        _ => next.run(request).await,
     }
 }
 

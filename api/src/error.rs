@@ -110,6 +110,11 @@ impl From<Failure> for ApiError {
 
 impl From<DatabaseError> for ApiError {
     fn from(error: DatabaseError) -> Self {
+        if let DatabaseError::Busy(_) = error {
+            // Without a cause: it is no fault, and there may be thousands.
+            let detail = "As many requests as there are database connections for are on their way. Try again in a second.";
+            return Failure::new(FailureCode::Overloaded, detail).into();
+        }
         let code = if error.is_unavailable() {
             FailureCode::DatabaseUnavailable
         } else {

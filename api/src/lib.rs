@@ -8,11 +8,11 @@
 //!   what can be asked and taken back afterwards; [`shown`]: the JSON of it; [`changes`]: how waiting clients hear.
 //! - [`page`]: the page for people, and the client for browsers that it uses; [`static_file`]: what it is made of.
 //! - [`routes`]: every address; [`observe`]: what surrounds every request (its id, its span, its log line);
-//!   [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
+//!   [`well_formed`]: what isn't HTTP as it should be; [`auth`], [`cors`], [`query`], [`prefer`], [`etag`], [`error`]: what handlers share; [`body`]: bodies that are
 //!   answered early.
 //! - [`token`]: the check of a token; [`keys`]: what it is checked with, and where that comes from.
-//! - [`server`]: who is served what, and how it ends; [`memory`]: what all bodies may hold; [`state`], [`config`],
-//!   [`command`]: the process.
+//! - [`server`]: who is served what, and how it ends; [`memory`], [`turns`]: what all bodies may hold, and when to come
+//!   back; [`state`], [`config`], [`command`]: the process.
 //! - [`health`], [`problems`], [`openapi`], [`docs`]: what operators and developers ask.
 
 pub mod auth;
@@ -42,6 +42,7 @@ pub mod shown;
 pub mod state;
 mod static_file;
 pub mod token;
+pub mod turns;
 pub mod upload_answer;
 pub mod upload_events;
 pub mod upload_picture;
@@ -49,6 +50,7 @@ pub mod upload_status;
 pub mod uploads;
 pub mod user;
 pub mod user_picture;
+pub mod well_formed;
 
 pub use server::serve;
 

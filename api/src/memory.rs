@@ -1,11 +1,11 @@
 //! The budgets of bytes that this process may hold at once: of uploads that come in, of pictures that go out.
 
-use crate::error::ApiError;
+use crate::{error::ApiError, turns::Turns};
 use pfp_shared::{
     failure::{Failure, FailureCode},
     memory::{MemoryBudget, ReservedMemory},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// A budget, and how long a request may wait for its share.
@@ -13,13 +13,16 @@ use tokio::time::timeout;
 pub struct BodyMemory {
     budget: MemoryBudget,
     wait: Duration,
+    turns: Arc<Turns>,
 }
 
 impl BodyMemory {
     /// A budget in bytes, and the longest wait for a share of it.
     #[must_use]
     pub fn new(budget: u64, wait: Duration) -> Self {
-        Self { budget: MemoryBudget::new(budget), wait }
+        let budget = MemoryBudget::new(budget);
+        let turns = Arc::new(Turns::at(budget.total()));
+        Self { budget, wait, turns }
     }
 
     /// Reserves this many bytes, or the whole budget if that is less: one request alone always fits. They are
@@ -28,10 +31,36 @@ impl BodyMemory {
     /// # Errors
     /// `overloaded` when there was no memory in time.
     pub async fn reserve(&self, bytes: u64) -> Result<ReservedMemory, ApiError> {
-        timeout(self.wait, self.budget.reserve(bytes)).await.map_err(|_| {
-            let detail = "As many bodies as memory allows are on their way. Try again in a second.";
-            ApiError::from(Failure::new(FailureCode::Overloaded, detail)).retry_after(1)
-        })
+        let reserved = self.wait_for_more(bytes).await;
+        reserved.ok_or_else(|| overloaded(self.seconds_to_wait(bytes)))
+    }
+
+    /// The same for who knows what to do without it.
+    pub async fn wait_for_more(&self, bytes: u64) -> Option<ReservedMemory> {
+        self.wait_for(&self.budget, bytes).await
+    }
+
+    /// Waits as long for a part of another budget.
+    pub async fn wait_for(&self, budget: &MemoryBudget, bytes: u64) -> Option<ReservedMemory> {
+        timeout(self.wait, budget.reserve(bytes)).await.ok()
+    }
+
+    /// When somebody who found no room for so many bytes should come back.
+    #[must_use]
+    pub fn seconds_to_wait(&self, bytes: u64) -> u64 {
+        self.turns.seconds_to_wait(bytes, self.budget.given_back())
+    }
+
+    /// Bytes that are reserved now.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.budget.reserved()
+    }
+
+    /// The whole budget, in bytes.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.budget.total()
     }
 
     /// Sets the gauge of this name.
@@ -39,6 +68,17 @@ impl BodyMemory {
         metrics::gauge!(name, "kind" => "budget").set(self.budget.total() as f64);
         metrics::gauge!(name, "kind" => "reserved").set(self.budget.reserved() as f64);
     }
+}
+
+/// There was no room; there may be in so many seconds.
+pub(crate) fn overloaded(seconds: u64) -> ApiError {
+    ApiError::from(no_memory(seconds)).retry_after(seconds)
+}
+
+/// What the client is told of that.
+pub(crate) fn no_memory(seconds: u64) -> Failure {
+    let detail = format!("As many bodies as memory allows are on their way. Try again in {seconds} s.");
+    Failure::new(FailureCode::Overloaded, detail)
 }
 
 #[cfg(test)]

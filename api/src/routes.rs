@@ -1,6 +1,7 @@
 //! Every address.
 
 use crate::{
+    cors::cors,
     docs,
     error::ApiError,
     health::{livez, metrics, readyz},
@@ -16,6 +17,7 @@ use crate::{
     uploads::{cancel_upload, uploads},
     user::{delete_picture, erase, me},
     user_picture::user_picture,
+    well_formed::well_formed,
 };
 use axum::{
     Router,
@@ -24,7 +26,6 @@ use axum::{
     routing::{delete, get, post},
 };
 use pfp_shared::failure::{Failure, FailureCode};
-use tower::util::option_layer;
 
 /// What clients are served.
 pub fn public(state: AppState) -> Router {
@@ -68,7 +69,8 @@ fn observed(router: Router<AppState>, state: AppState) -> Router {
         .fallback(|| async { no_such_page() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), guard))
-        .layer(option_layer(state.config.cors_origins.layer()))
+        .layer(middleware::from_fn_with_state(state.clone(), cors))
+        .layer(middleware::from_fn(well_formed))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .with_state(state)
 }

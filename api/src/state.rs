@@ -1,11 +1,12 @@
 //! What every request works with.
 
 use crate::{
-    changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory, openapi::document_of,
-    token::TokenVerifier,
+    auth::AuthenticatedUser, changes::Changes, config::ApiConfig, error::ApiError, memory::BodyMemory,
+    openapi::document_of, receive::UploadMemory, token::TokenVerifier,
 };
 use bytes::Bytes;
 use pfp_shared::{
+    database::Database,
     dependencies::Dependency,
     failure::{Failure, FailureCode},
     services::Services,
@@ -31,7 +32,7 @@ pub struct Shared {
     /// Who asks.
     pub tokens: TokenVerifier,
     /// The budget of bytes for uploads.
-    pub upload_memory: BodyMemory,
+    pub upload_memory: UploadMemory,
     /// The budget of bytes for pictures that are sent.
     pub picture_memory: BodyMemory,
     /// Who waits for which upload.
@@ -62,7 +63,11 @@ impl AppState {
         Self(Arc::new(Shared {
             services,
             tokens,
-            upload_memory: BodyMemory::new(config.upload_memory, config.memory_wait),
+            upload_memory: UploadMemory::new(
+                BodyMemory::new(config.upload_memory, config.memory_wait),
+                config.slow_upload_rate,
+                config.connection_limits.most,
+            ),
             picture_memory: BodyMemory::new(config.picture_memory, config.memory_wait),
             changes: Changes::default(),
             work: TaskTracker::new(),
@@ -72,6 +77,11 @@ impl AppState {
             public_url,
             config,
         }))
+    }
+
+    /// The database for what a user asks for.
+    pub fn database_of(&self, user: &AuthenticatedUser) -> Database {
+        self.services.database.of_user(&user.id)
     }
 
     /// Refuses a request at once that needs a dependency which is known to be out: nobody has to wait for

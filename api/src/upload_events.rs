@@ -46,7 +46,7 @@ pub async fn upload_events(
     state.require(&[Dependency::Database])?;
     // Before the row is read: what changes in between is not missed.
     let changes = state.changes.subscribe(id);
-    let row = queries::upload_of_user(&state.services.database, &user.id, id).await?;
+    let row = queries::upload_of_user(&state.database_of(&user), &user.id, id).await?;
     let row = Arc::new(row.ok_or_else(not_found)?);
     if has_seen_the_end(&request, &row) {
         return Ok(

@@ -152,11 +152,11 @@ async fn stage(
 ) -> Result<Received, NotStaged> {
     // A larger body is held part by part.
     let held = declared.largest_body(state.config.connections.max_file_size).min(2 * PART_SIZE);
-    let reserved = state.upload_memory.reserve(held).await;
-    let _memory = reserved.map_err(|error| NotStaged { error, begun: false })?;
+    let admission = state.upload_memory.admit(held).await;
+    let admission = admission.map_err(|error| NotStaged { error, begun: false })?;
+    let body = PacedBody::new(body, pace(state), reservation.lost()).admitted(admission);
     let staging = Staging::new(state.services.storage.clone(), staged_key(reservation.id));
     let mut destination = Destination::Staged(Box::new(staging));
-    let body = PacedBody::new(body, pace(state), reservation.lost());
     let received = receive(declared, body, &file_rules(state, declared), &mut destination).await;
     match (received, destination) {
         (Ok(received), _) => Ok(received),
@@ -207,7 +207,7 @@ async fn accept(
         content_sha256: &received.file.sha256,
         crop: crop.as_ref(),
     };
-    let database = &state.services.database;
+    let database = &state.database_of(user);
     let row = match queries::accept(database, &accepted).await {
         Ok(row) => row,
         Err(error) if error.is_outcome_unknown() => {
@@ -283,7 +283,7 @@ async fn replay(
             "This Idempotency-Key belongs to an earlier upload of yours with other bytes or another crop.";
         return Err(Failure::new(FailureCode::IdempotencyKeyReused, detail).into());
     }
-    let row = queries::upload_of_user(&state.services.database, &user.id, earlier.id).await?;
+    let row = queries::upload_of_user(&state.database_of(user), &user.id, earlier.id).await?;
     // Removed in between, with its key: the request is a first one now.
     let row = row.ok_or_else(|| {
         let detail =

@@ -89,7 +89,7 @@ pub(crate) async fn wait_until_final(
     let deadline = Instant::now() + wait;
     // Before the row is read: what changes in between is not missed.
     let mut changes = (!wait.is_zero()).then(|| state.changes.subscribe(id));
-    let row = queries::upload_of_user(&state.services.database, user_id, id).await?;
+    let row = queries::upload_of_user(&state.services.database.of_user(user_id), user_id, id).await?;
     let (Some(mut row), Some(changes)) = (row.clone(), &mut changes) else { return Ok(row) };
     while !row.state.is_final() {
         tokio::select! {

@@ -44,7 +44,7 @@ pub async fn uploads(
     let before = query::cursor(query.as_deref())?;
     state.require(&[Dependency::Database])?;
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let page = queries::uploads_of_user(&state.services.database, &user.id, before, limit).await?;
+    let page = queries::uploads_of_user(&state.database_of(&user), &user.id, before, limit).await?;
     let shown = Uploads {
         uploads: page.uploads.iter().map(|row| Upload::new(row, &state.public_url)).collect(),
         next_cursor: page.next.map(|generation| generation.to_string()),
@@ -63,7 +63,7 @@ pub async fn cancel_upload(
 ) -> Result<Response, ApiError> {
     let id = id_of(id)?;
     state.require(&[Dependency::Database])?;
-    let database = &state.services.database;
+    let database = &state.database_of(&user);
     for _ in 0..TRIES {
         if let Some(row) = queries::cancel_upload(database, &user.id, id).await? {
             tracing::info!(upload_id = %id, "cancelled");

@@ -27,7 +27,7 @@ pub async fn delete_picture(
     user: AuthenticatedUser,
 ) -> Result<Response, ApiError> {
     state.require(&[Dependency::Database])?;
-    let deleted = queries::delete_picture(&state.services.database, &user.id).await?;
+    let deleted = queries::delete_picture(&state.database_of(&user), &user.id).await?;
     if let Some(upload_id) = deleted.as_ref().and_then(|deleted| deleted.upload) {
         tracing::info!(%upload_id, "the picture was deleted");
         state.services.tell_changed(upload_id).await;
@@ -40,7 +40,7 @@ pub async fn delete_picture(
 pub async fn erase(State(state): State<AppState>, user: AuthenticatedUser) -> Result<Response, ApiError> {
     state.require(&[Dependency::Database])?;
     let keep_user = !state.config.limits.create_users;
-    let unfinished = queries::erase_user(&state.services.database, &user.id, keep_user).await?;
+    let unfinished = queries::erase_user(&state.database_of(&user), &user.id, keep_user).await?;
     tracing::info!("a user was erased");
     for id in unfinished {
         state.services.tell_changed(id).await;
@@ -50,7 +50,7 @@ pub async fn erase(State(state): State<AppState>, user: AuthenticatedUser) -> Re
 
 /// The user as they are now.
 pub(crate) async fn shown(state: &AppState, user: AuthenticatedUser) -> Result<Response, ApiError> {
-    let row = queries::user(&state.services.database, &user.id).await?;
+    let row = queries::user(&state.database_of(&user), &user.id).await?;
     answer(state, user, row.as_ref())
 }
 

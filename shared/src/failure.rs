@@ -57,6 +57,7 @@ catalogue! {
     FileTooLarge           "file_too_large"             400 "The file is too large"             "The file has more bytes than the limit."
     IdempotencyKeyInvalid  "idempotency_key_invalid"    400 "The idempotency key can't be used" "An Idempotency-Key has 1 to 255 visible ASCII characters."
     QueryInvalid           "query_invalid"              400 "A query parameter can't be used"   "A query parameter has a value outside its range, or isn't known."
+    RequestMalformed       "request_malformed"          400 "The request isn't well-formed"     "HTTP/1.1 asks for exactly one header Host, and takes no other Transfer-Encoding than chunked here."
     // The picture is at fault: told by the worker, as a rejection of the upload.
     PictureCorrupt         "picture_corrupt"            400 "The picture is damaged"            "The file is truncated or damaged and can't be decoded to its end."
     PictureTooManyPixels   "picture_too_many_pixels"    400 "Too many pixels"                   "The picture's width times height is above the limit."
@@ -90,7 +91,7 @@ catalogue! {
     StorageUnavailable     "storage_unavailable"        503 "The storage is not available"      "The object store doesn't answer. Nothing was kept; try again after the time in Retry-After."
     DatabaseUnavailable    "database_unavailable"       503 "The database is not available"     "The database doesn't answer. Try again after the time in Retry-After."
     TokenKeysUnavailable   "token_keys_unavailable"     503 "Tokens can't be checked"           "The keys that tokens are checked with can't be had. The token may well be good; try again after the time in Retry-After."
-    Overloaded             "overloaded"                 503 "Too busy"                          "As many bodies as memory allows are on their way. Try again after the time in Retry-After."
+    Overloaded             "overloaded"                 503 "Too busy"                          "As many requests as memory and connections allow are on their way. Try again after the time in Retry-After."
     ShuttingDown           "shutting_down"              503 "Going down"                        "This server is being stopped. Try again; another one will answer."
 }
 

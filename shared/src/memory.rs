@@ -11,7 +11,14 @@ const GRAIN: u64 = 1 << 10;
 pub struct MemoryBudget {
     permits: Arc<Semaphore>,
     total: u64,
-    reserved: Arc<Mutex<u64>>,
+    books: Arc<Mutex<Books>>,
+}
+
+/// What is reserved now, and what was ever given back, in bytes.
+#[derive(Debug, Default)]
+struct Books {
+    reserved: u64,
+    given_back: u64,
 }
 
 /// Reserved bytes, given back when dropped.
@@ -19,7 +26,7 @@ pub struct MemoryBudget {
 pub struct ReservedMemory {
     permit: OwnedSemaphorePermit,
     bytes: u64,
-    reserved: Arc<Mutex<u64>>,
+    books: Arc<Mutex<Books>>,
 }
 
 impl MemoryBudget {
@@ -30,7 +37,7 @@ impl MemoryBudget {
         Self {
             permits: Arc::new(Semaphore::new(grains as usize)),
             total: u64::from(grains) * GRAIN,
-            reserved: Arc::default(),
+            books: Arc::default(),
         }
     }
 
@@ -43,21 +50,43 @@ impl MemoryBudget {
     /// Bytes that are reserved now.
     #[must_use]
     pub fn reserved(&self) -> u64 {
-        *self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).reserved
+    }
+
+    /// Bytes that were given back since the start: how this grows is how fast room is made.
+    #[must_use]
+    pub fn given_back(&self) -> u64 {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).given_back
     }
 
     /// Waits for this many bytes, in the order of asking. More than the whole budget counts as the whole.
     pub async fn reserve(&self, bytes: u64) -> ReservedMemory {
-        let bytes = bytes.clamp(GRAIN, self.total).next_multiple_of(GRAIN);
-        let grains = u32::try_from(bytes / GRAIN).unwrap_or(u32::MAX);
+        let (bytes, grains) = self.grains(bytes);
         // The semaphore lives as long as the budget and is never closed: the loop runs once.
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.permits).acquire_many_owned(grains).await {
                 break permit;
             }
         };
-        *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
-        ReservedMemory { permit, bytes, reserved: Arc::clone(&self.reserved) }
+        self.note(permit, bytes)
+    }
+
+    /// This many bytes, or the whole budget if that is less, if they are there and nobody waits for them.
+    #[must_use]
+    pub fn try_reserve(&self, bytes: u64) -> Option<ReservedMemory> {
+        let (bytes, grains) = self.grains(bytes);
+        let permit = Arc::clone(&self.permits).try_acquire_many_owned(grains).ok()?;
+        Some(self.note(permit, bytes))
+    }
+
+    fn grains(&self, bytes: u64) -> (u64, u32) {
+        let bytes = bytes.clamp(GRAIN, self.total).next_multiple_of(GRAIN);
+        (bytes, u32::try_from(bytes / GRAIN).unwrap_or(u32::MAX))
+    }
+
+    fn note(&self, permit: OwnedSemaphorePermit, bytes: u64) -> ReservedMemory {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).reserved += bytes;
+        ReservedMemory { permit, bytes, books: Arc::clone(&self.books) }
     }
 }
 
@@ -67,14 +96,20 @@ impl ReservedMemory {
         let kept = bytes.max(1).next_multiple_of(GRAIN).min(self.bytes);
         let given_back = usize::try_from((self.bytes - kept) / GRAIN).unwrap_or_default();
         drop(self.permit.split(given_back));
-        *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes - kept;
+        self.give_back(self.bytes - kept);
         self.bytes = kept;
+    }
+
+    fn give_back(&self, bytes: u64) {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        books.reserved -= bytes;
+        books.given_back += bytes;
     }
 }
 
 impl Drop for ReservedMemory {
     fn drop(&mut self) {
-        *self.reserved.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
+        self.give_back(self.bytes);
     }
 }
 
@@ -105,7 +140,19 @@ mod tests {
         assert!(second.is_some());
         first.shrink_to(1 << 20);
         drop((first, second));
-        assert_eq!(budget.reserved(), 0);
+        assert_eq!((budget.reserved(), budget.given_back()), (0, 16 << 10));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_want_to_wait_takes_what_is_there_and_not_what_others_wait_for() {
+        let budget = MemoryBudget::new(10 << 10);
+        let first = budget.try_reserve(8 << 10).unwrap();
+        assert!(budget.try_reserve(4 << 10).is_none());
+        let mut waiting = Box::pin(budget.reserve(4 << 10));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(budget.try_reserve(1 << 10).is_none(), "others were first");
+        drop(first);
+        assert!(waiting.now_or_never().is_some());
     }
 
     #[tokio::test]

@@ -111,6 +111,16 @@ impl Raw {
         rest
     }
 
+    /// Takes as many bytes as have come, but no more than this: none is the end of the connection.
+    ///
+    /// # Panics
+    /// Neither comes in time.
+    pub async fn take(&mut self, most: usize) -> usize {
+        let mut buffer = vec![0; most];
+        // A reset is an end too.
+        timeout(PATIENCE, self.stream.read(&mut buffer)).await.expect("bytes or an end in time").unwrap_or(0)
+    }
+
     async fn read_answer(&mut self) -> Option<Answer> {
         let end_of_head = loop {
             if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -2,6 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
 mod accepted_forms;
+mod admission;
 mod answering_early;
 mod bad_bodies;
 mod bucket_at_start;

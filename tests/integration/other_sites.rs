@@ -64,6 +64,24 @@ async fn pages_of_the_allowed_origins_may_upload_and_read_every_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_options_that_is_no_preflight_is_a_request_like_any_other() {
+    let system = Setup::new().workers(0).set("PFP_CORS_ORIGINS", SITE).start().await;
+    let asks = ("access-control-request-method", "POST");
+    for headers in [&[][..], &[("origin", SITE)], &[asks]] {
+        let answer = from_site(&system, "OPTIONS", "/user/me", headers).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (405, "method_not_allowed"),
+            "{headers:?}"
+        );
+        assert_eq!(answer.header("allow"), "GET,HEAD,DELETE", "{headers:?}");
+    }
+    assert_eq!(from_site(&system, "OPTIONS", "/nothing/here", &[]).await.status, 404);
+    assert_eq!(from_site(&system, "OPTIONS", "/user/me", &[("origin", SITE), asks]).await.status, 200);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_other_origins_read_nothing() {
     let system = Setup::new().workers(0).set("PFP_CORS_ORIGINS", SITE).start().await;
     for origin in ["https://evil.example", "https://app.example.evil.example", "http://app.example", "null"] {

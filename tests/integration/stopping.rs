@@ -90,6 +90,20 @@ async fn a_client_that_waits_for_a_status_is_answered_with_the_present_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_of_which_only_a_part_has_come_is_not_waited_for() {
+    let setup = Setup::new().workers(0).set("PFP_HEADER_TIMEOUT", "5m").set("PFP_SHUTDOWN_GRACE", "5m");
+    let mut system = setup.start().await;
+    let mut half = Raw::sending(&system.apis[0].address, b"GET /user/me HTTP/1.1\r\nHost: pfp").await;
+    let mut second = Raw::sending(&system.apis[0].address, &head("GET", "/livez", &[])).await;
+    assert_eq!(second.answer().await.status, 200);
+    second.send(b"GET /user/me HT").await;
+    assert_eq!(system.apis[0].terminate().await.code(), Some(0));
+    half.ended().await;
+    second.ended().await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_takes_longer_than_the_grace_is_cut_off_and_its_row_goes() {
     let mut system = Setup::new().set("PFP_SHUTDOWN_GRACE", "1s").start().await;
     let mut upload = half_sent(&system, &pictures::bytes("bench-170kb.jpg")).await;

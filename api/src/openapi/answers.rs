@@ -18,7 +18,7 @@ use FailureCode as Code;
 
 const TOKEN: [Code; 4] =
     [Code::TokenMissing, Code::TokenInvalid, Code::TokenExpired, Code::TokenKeysUnavailable];
-pub(super) const ANY_TIME: [Code; 2] = [Code::UnexpectedError, Code::ShuttingDown];
+pub(super) const ANY_TIME: [Code; 3] = [Code::RequestMalformed, Code::UnexpectedError, Code::ShuttingDown];
 
 pub(super) fn with(
     mut answers: Answers,
@@ -117,8 +117,13 @@ pub struct StatusAnswers;
 
 impl IntoResponses for StatusAnswers {
     fn responses() -> Answers {
-        let own =
-            [Code::QueryInvalid, Code::UploadNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
+        let own = [
+            Code::QueryInvalid,
+            Code::UploadNotFound,
+            Code::MethodNotAllowed,
+            Code::DatabaseUnavailable,
+            Code::Overloaded,
+        ];
         let shown = json("Upload", examples::succeeded(), "The upload.")
             .header("ETag", text("The upload's revision, the same from every process."))
             .header("Retry-After", retry_after("there until the upload is final"));
@@ -132,7 +137,7 @@ pub struct EventsAnswers;
 
 impl IntoResponses for EventsAnswers {
     fn responses() -> Answers {
-        let own = [Code::UploadNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
+        let own = [Code::UploadNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable, Code::Overloaded];
         let stream = ContentBuilder::new().schema(Some(event())).example(Some(examples::event())).build();
         let events = ResponseBuilder::new()
             .description("Server-sent events: `event: status`, `id:` the upload's revision, `data:` an Upload. The present state comes first, a comment every 15 seconds; the stream ends after a final state.")
@@ -167,7 +172,7 @@ pub struct UploadsAnswers;
 
 impl IntoResponses for UploadsAnswers {
     fn responses() -> Answers {
-        let own = [Code::QueryInvalid, Code::MethodNotAllowed, Code::DatabaseUnavailable];
+        let own = [Code::QueryInvalid, Code::MethodNotAllowed, Code::DatabaseUnavailable, Code::Overloaded];
         let page = json("Uploads", examples::uploads(), "The uploads, and where the next page begins.");
         with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", page)])
     }
@@ -183,6 +188,7 @@ impl IntoResponses for CancelAnswers {
             Code::MethodNotAllowed,
             Code::UploadNotCancellable,
             Code::DatabaseUnavailable,
+            Code::Overloaded,
         ];
         let cancelled =
             json("Upload", examples::cancelled(), "The upload, cancelled: now, or by an earlier request.")
@@ -196,7 +202,7 @@ pub struct ErasedAnswers;
 
 impl IntoResponses for ErasedAnswers {
     fn responses() -> Answers {
-        let own = [Code::MethodNotAllowed, Code::DatabaseUnavailable];
+        let own = [Code::MethodNotAllowed, Code::DatabaseUnavailable, Code::Overloaded];
         let erased = ResponseBuilder::new().description("Nothing is held of the user any more.");
         with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("204", erased)])
     }
@@ -207,7 +213,7 @@ pub struct UserAnswers;
 
 impl IntoResponses for UserAnswers {
     fn responses() -> Answers {
-        let own = [Code::UserNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
+        let own = [Code::UserNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable, Code::Overloaded];
         let shown = json("User", examples::user(), "The user; with nulls before the first upload.");
         with(problems(&[&own[..], &TOKEN, &ANY_TIME].concat()), [("200", shown)])
     }

@@ -17,8 +17,13 @@ pub struct UserPictureAnswers;
 
 impl IntoResponses for UserPictureAnswers {
     fn responses() -> Answers {
-        let own =
-            [Code::QueryInvalid, Code::PictureNotFound, Code::MethodNotAllowed, Code::DatabaseUnavailable];
+        let own = [
+            Code::QueryInvalid,
+            Code::PictureNotFound,
+            Code::MethodNotAllowed,
+            Code::DatabaseUnavailable,
+            Code::Overloaded,
+        ];
         let shown = ResponseBuilder::new()
             .description("The picture is at another address.")
             .header("Location", text("The picture's address, which never changes."))

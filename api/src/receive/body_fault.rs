@@ -1,6 +1,7 @@
 //! Why a body ended early.
 
 use super::{paced_body::WINDOW, reservation::gone};
+use crate::{error::ApiError, memory::no_memory};
 use pfp_shared::failure::{Failure, FailureCode};
 use std::{fmt, time::Duration};
 
@@ -19,6 +20,20 @@ pub enum BodyFault {
         limit: u64,
         /// What it came at.
         actual: u64,
+    },
+    /// There was no memory for more of it in time.
+    NoRoom {
+        /// When to come back, in seconds.
+        retry_after: u64,
+    },
+    /// It comes slowly, and as many slow ones as have a place are on their way.
+    Crowded {
+        /// What isn't slow.
+        limit: u64,
+        /// What it came at.
+        actual: u64,
+        /// When to come back, in seconds.
+        retry_after: u64,
     },
 }
 
@@ -44,6 +59,26 @@ impl BodyFault {
                 );
                 Failure::new(FailureCode::RequestTimeout, detail).limit(limit).actual(actual)
             }
+            Self::NoRoom { retry_after } => no_memory(retry_after),
+            Self::Crowded { limit, actual, .. } => {
+                let detail = format!(
+                    "The body came at {actual} bytes/s, and as many below {limit} bytes/s as there is memory for are \
+                     on their way. Send it again."
+                );
+                Failure::new(FailureCode::Overloaded, detail).limit(limit).actual(actual)
+            }
+        }
+    }
+}
+
+impl From<BodyFault> for ApiError {
+    fn from(fault: BodyFault) -> Self {
+        let error = Self::from(fault.failure());
+        match fault {
+            BodyFault::NoRoom { retry_after } | BodyFault::Crowded { retry_after, .. } => {
+                error.retry_after(retry_after)
+            }
+            _ => error,
         }
     }
 }

@@ -50,7 +50,7 @@ pub async fn receive(
         Form::Raw => {
             let mut file = IncomingFile::new(rules, destination);
             while let Some(bytes) = body.next().await {
-                file.take(bytes.map_err(BodyFault::failure)?).await?;
+                file.take(bytes?).await?;
             }
             Ok(Received { file: file.finish().await?, crop: declared.crop })
         }
@@ -62,7 +62,7 @@ pub async fn receive(
             while so_far.load(Ordering::Relaxed) <= most
                 && let Some(bytes) = body.next().await
             {
-                bytes.map_err(BodyFault::failure)?;
+                bytes?;
             }
             Ok(Received { crop: received.crop.or(declared.crop), ..received })
         }
@@ -183,8 +183,7 @@ fn refused(error: multer::Error, rules: &FileRules) -> ApiError {
     let malformed = |detail: &str| Failure::new(FailureCode::MultipartMalformed, detail);
     let failure = match error {
         multer::Error::StreamReadFailed(cause) => {
-            let fault = cause.downcast_ref::<BodyFault>().copied().unwrap_or(BodyFault::Broken);
-            fault.failure()
+            return cause.downcast_ref::<BodyFault>().copied().unwrap_or(BodyFault::Broken).into();
         }
         multer::Error::StreamSizeExceeded { limit } => {
             too_large(rules.max_size, rules.declared_length.unwrap_or(limit + 1))

@@ -2,10 +2,12 @@
 //!
 //! - [`Declared`]: what can be refused before a byte of the body is read.
 //! - [`Reservation`]: the row that names the staged object before it is put, and its lease.
+//! - [`UploadMemory`]: how much memory it gets, and when.
 //! - [`PacedBody`]: the body, which may not stall or trickle.
 //! - [`receive`]: the form's parts or the raw bytes, into an [`IncomingFile`] that is checked while it flows and
 //!   put by [`Staging`].
 
+mod admission;
 mod body_fault;
 mod declared;
 mod declared_type;
@@ -15,7 +17,9 @@ mod paced_body;
 mod reservation;
 mod segments;
 mod staging;
+mod window;
 
+pub use admission::{Admission, UploadMemory};
 pub use body_fault::BodyFault;
 pub use declared::{Declared, Form};
 pub use form::{Received, receive};

@@ -1,6 +1,6 @@
 //! A body that may neither stall nor trickle.
 
-use super::BodyFault;
+use super::{Admission, BodyFault, window::Window};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::Stream;
@@ -31,7 +31,6 @@ pub struct Pace {
 
 /// A body as a stream of its bytes. Only time spent waiting for the client counts: while nobody asks for more,
 /// because the store is slow, the client isn't to blame.
-#[derive(Debug)]
 pub struct PacedBody {
     body: Body,
     pace: Pace,
@@ -41,16 +40,8 @@ pub struct PacedBody {
     /// Since when no byte has come although we wait for one.
     silent_since: Option<Instant>,
     window: Window,
+    admission: Option<Admission>,
     ended: bool,
-}
-
-/// What came, and for how long it was waited for, since the rate was last looked at.
-#[derive(Debug)]
-struct Window {
-    bytes: u64,
-    waited: Duration,
-    /// What of the present silence isn't in `waited` yet.
-    counted_until: Instant,
 }
 
 impl PacedBody {
@@ -65,7 +56,8 @@ impl PacedBody {
             received: Arc::default(),
             pointless: Box::pin(pointless.cancelled_owned()),
             silent_since: None,
-            window: Window { bytes: 0, waited: Duration::ZERO, counted_until: now },
+            window: Window::of(WINDOW),
+            admission: None,
             ended: false,
         }
     }
@@ -79,11 +71,36 @@ impl PacedBody {
     fn bytes_came(&mut self, count: usize) -> Result<(), BodyFault> {
         let count = count as u64;
         self.received.fetch_add(count, Ordering::Relaxed);
-        self.window.bytes += count;
-        if self.silent_since.take().is_some() {
-            self.window.count(Instant::now());
+        let waited_until = self.silent_since.take().map(|_| Instant::now());
+        for window in self.windows() {
+            window.came(count);
+            if let Some(until) = waited_until {
+                window.waited(until);
+            }
         }
-        self.window.check(self.pace.min_rate)
+        self.look_at_the_rate()
+    }
+
+    fn windows(&mut self) -> impl Iterator<Item = &mut Window> {
+        [&mut self.window].into_iter().chain(self.admission.as_mut().map(|admission| &mut admission.window))
+    }
+
+    fn look_at_the_rate(&mut self) -> Result<(), BodyFault> {
+        let limit = self.pace.min_rate;
+        if let Some(actual) = self.window.take_rate()
+            && actual < limit
+        {
+            return Err(BodyFault::Slow { limit, actual });
+        }
+        let received = self.received.load(Ordering::Relaxed);
+        self.admission.as_mut().map_or(Ok(()), |admission| admission.look(received))
+    }
+
+    /// From now on its memory is that of the admission, which it holds.
+    #[must_use]
+    pub fn admitted(mut self, admission: Admission) -> Self {
+        self.admission = Some(admission);
+        self
     }
 
     /// Nothing has come: for how long may that go on?
@@ -95,13 +112,13 @@ impl PacedBody {
             Some(since) => since,
             None => {
                 let now = Instant::now();
-                self.window.counted_until = now;
+                self.windows().for_each(|window| window.wait_from(now));
                 *self.silent_since.insert(now)
             }
         };
         let idle_until = since + self.pace.idle;
         loop {
-            let until = if self.pace.min_rate == 0 { idle_until } else { idle_until.min(self.window.end()) };
+            let until = self.windows().map(|window| window.end()).fold(idle_until, Instant::min);
             if self.timer.deadline() != until {
                 self.timer.as_mut().reset(until);
             }
@@ -109,37 +126,11 @@ impl PacedBody {
             if until == idle_until {
                 return Poll::Ready(BodyFault::Stalled(self.pace.idle));
             }
-            self.window.count(until);
-            if let Err(fault) = self.window.check(self.pace.min_rate) {
+            self.windows().for_each(|window| window.waited(until));
+            if let Err(fault) = self.look_at_the_rate() {
                 return Poll::Ready(fault);
             }
         }
-    }
-}
-
-impl Window {
-    /// When the window is over if nothing more comes.
-    fn end(&self) -> Instant {
-        self.counted_until + WINDOW.saturating_sub(self.waited)
-    }
-
-    fn count(&mut self, until: Instant) {
-        self.waited += until.saturating_duration_since(self.counted_until);
-        self.counted_until = until;
-    }
-
-    /// Looks at the rate once a window's worth of waiting is over, and begins a new one.
-    fn check(&mut self, min_rate: u64) -> Result<(), BodyFault> {
-        if self.waited < WINDOW {
-            return Ok(());
-        }
-        let rate = u128::from(self.bytes) * 1000 / self.waited.as_millis();
-        let actual = u64::try_from(rate).unwrap_or(u64::MAX);
-        if actual < min_rate {
-            return Err(BodyFault::Slow { limit: min_rate, actual });
-        }
-        (self.bytes, self.waited) = (0, Duration::ZERO);
-        Ok(())
     }
 }
 
@@ -147,6 +138,15 @@ impl Stream for PacedBody {
     type Item = Result<Bytes, BodyFault>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let (received, is_over) =
+            (self.received.load(Ordering::Relaxed), self.ended || self.body.is_end_stream());
+        if let Some(admission) = &mut self.admission
+            && !is_over
+            && let Err(fault) = ready!(admission.poll_room(cx, received))
+        {
+            self.ended = true;
+            return Poll::Ready(Some(Err(fault)));
+        }
         while !self.ended {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {

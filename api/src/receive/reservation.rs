@@ -48,7 +48,7 @@ impl Reservation {
             trace_context: Some(&header),
         };
         let limits = state.config.limits;
-        match queries::reserve(&state.services.database, &wanted, limits).await? {
+        match queries::reserve(&state.database_of(user), &wanted, limits).await? {
             Reserve::Reserved => Ok(Reserved::New(Self::renewed(state, id))),
             Reserve::Refused(refusal) => Err(refused(refusal, limits)),
             Reserve::Replay(earlier) => Ok(Reserved::Replay(earlier)),

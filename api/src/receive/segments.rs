@@ -1,15 +1,15 @@
-//! Received bytes in the pieces that they came in, as long as those are of a sane size.
+//! Received bytes in pieces of one size.
 
 use bytes::{Bytes, BytesMut};
 
-/// A smaller piece is copied together with its neighbours: a client that sends byte by byte must not make
-/// millions of pieces. A larger one is kept as it came.
-const SMALL: usize = 4 << 10;
+/// Bytes are gathered into pieces of this size. The pieces that they come in are of any size, and each holds the whole
+/// buffer that it was read into: kept as they are, they would hold several times what was reserved for them.
+const PIECE: usize = 64 << 10;
 
-/// Small pieces are gathered into pieces of this size.
-const GATHERED: usize = 64 << 10;
+/// The first bytes of a piece get this much at least.
+const FIRST: usize = 4 << 10;
 
-/// Bytes in pieces. The pieces and what is reserved beside them grow with the bytes, however they came.
+/// Bytes in pieces. What is allocated for them is less than twice what came, however it came.
 #[derive(Debug, Default)]
 pub struct Segments {
     pieces: Vec<Bytes>,
@@ -18,29 +18,22 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// Appends a piece.
-    pub fn push(&mut self, mut piece: Bytes) {
-        self.length += piece.len();
-        // What has been begun is filled first, or large pieces between small ones would leave it mostly empty.
-        if !self.gathering.is_empty() {
-            let room = GATHERED - self.gathering.len();
-            let head = piece.split_to(piece.len().min(room));
-            self.gather(&head);
-        }
-        if piece.len() >= SMALL {
-            self.pieces.push(piece);
-        } else if !piece.is_empty() {
-            self.gather(&piece);
-        }
-    }
-
-    fn gather(&mut self, bytes: &[u8]) {
-        if self.gathering.capacity() < GATHERED {
-            self.gathering.reserve(GATHERED - self.gathering.len());
-        }
-        self.gathering.extend_from_slice(bytes);
-        if self.gathering.len() >= GATHERED {
-            self.pieces.push(self.gathering.split().freeze());
+    /// Appends bytes.
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        self.length += bytes.len();
+        while !bytes.is_empty() {
+            let gathered = self.gathering.len();
+            let (head, rest) = bytes.split_at(bytes.len().min(PIECE - gathered));
+            if self.gathering.capacity() < gathered + head.len() {
+                // Twice as much, so that bytes which come one by one aren't moved each time.
+                let more = head.len().max(gathered).max(FIRST).min(PIECE - gathered);
+                self.gathering.reserve(more);
+            }
+            self.gathering.extend_from_slice(head);
+            if self.gathering.len() == PIECE {
+                self.pieces.push(std::mem::take(&mut self.gathering).freeze());
+            }
+            bytes = rest;
         }
     }
 
@@ -61,7 +54,7 @@ impl Segments {
     pub fn take(&mut self) -> Vec<Bytes> {
         self.length = 0;
         if !self.gathering.is_empty() {
-            self.pieces.push(self.gathering.split().freeze());
+            self.pieces.push(std::mem::take(&mut self.gathering).freeze());
         }
         std::mem::take(&mut self.pieces)
     }
@@ -71,47 +64,33 @@ impl Segments {
 mod tests {
     use super::*;
 
-    fn whole(pieces: &[Bytes]) -> Vec<u8> {
-        pieces.concat()
-    }
-
-    #[test]
-    fn pieces_of_a_sane_size_are_kept_as_they_came() {
+    fn gathered(bytes: &[u8], in_pieces_of: usize) -> Vec<Bytes> {
         let mut segments = Segments::default();
-        let piece = Bytes::from(vec![7; SMALL]);
-        segments.push(piece.clone());
-        segments.push(piece.clone());
-        assert_eq!(segments.len(), 2 * SMALL);
+        bytes.chunks(in_pieces_of).for_each(|piece| segments.push(piece));
+        assert_eq!(segments.len(), bytes.len());
         let pieces = segments.take();
-        assert!(pieces.iter().all(|kept| kept.as_ptr() == piece.as_ptr()), "no copy");
         assert!(segments.is_empty());
+        pieces
     }
 
     #[test]
-    fn byte_by_byte_makes_few_pieces_and_the_same_bytes() {
-        let mut segments = Segments::default();
+    fn however_bytes_come_they_are_the_same_in_few_pieces() {
         let bytes: Vec<u8> = (0..251).cycle().take(1_000_000).collect();
-        for byte in &bytes {
-            segments.push(Bytes::copy_from_slice(&[*byte]));
+        for size in [1, 7, 4096, 8191, PIECE, PIECE + 1, 300_000, bytes.len()] {
+            let pieces = gathered(&bytes, size);
+            assert_eq!(pieces.len(), bytes.len().div_ceil(PIECE), "{size}");
+            assert_eq!(pieces.concat(), bytes, "{size}");
         }
-        let pieces = segments.take();
-        assert_eq!(pieces.len(), bytes.len().div_ceil(GATHERED));
-        assert_eq!(whole(&pieces), bytes);
     }
 
     #[test]
-    fn small_pieces_between_large_ones_reserve_no_more_than_the_bytes_that_came() {
+    fn little_is_allocated_for_few_bytes() {
         let mut segments = Segments::default();
-        let mut bytes = Vec::new();
-        for (index, byte) in (0..251).cycle().take(1000).enumerate() {
-            let piece = vec![byte; if index % 2 == 0 { 1 } else { SMALL }];
-            bytes.extend_from_slice(&piece);
-            segments.push(piece.into());
+        segments.push(b"x");
+        assert!(segments.gathering.capacity() < 2 * FIRST);
+        for _ in 0..10_000 {
+            segments.push(b"x");
         }
-        let pieces = segments.take();
-        assert!(pieces.len() <= 2 + 1000, "{}", pieces.len());
-        let gathered = pieces.iter().filter(|piece| piece.len() == GATHERED).count();
-        assert!(gathered * GATHERED > bytes.len() / 2, "gathered pieces are full: {gathered}");
-        assert_eq!(whole(&pieces), bytes);
+        assert!(segments.gathering.capacity() <= 2 * 10_001, "{}", segments.gathering.capacity());
     }
 }

@@ -65,10 +65,10 @@ impl Staging {
     async fn push(&mut self, mut bytes: Bytes) -> Result<(), StorageError> {
         // A full part waits until it is known not to be the last: the last may be short, or the only one.
         while self.segments.len() + bytes.len() > PART {
-            self.segments.push(bytes.split_to(PART - self.segments.len()));
+            self.segments.push(&bytes.split_to(PART - self.segments.len()));
             self.put_part().await?;
         }
-        self.segments.push(bytes);
+        self.segments.push(&bytes);
         Ok(())
     }
 

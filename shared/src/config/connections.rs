@@ -34,7 +34,11 @@ pub struct Connections {
     pub database_url: Secret,
     /// The most database connections.
     pub database_connections: usize,
-    /// The longest wait for a connection, and for a statement.
+    /// The most of them for one user at once.
+    pub database_connections_per_user: usize,
+    /// The longest wait for one of them while all are in use.
+    pub database_wait: Duration,
+    /// The longest wait for the database: for a connection, and for a statement.
     pub database_timeout: Duration,
     /// The broker's URL.
     pub amqp_url: Secret,
@@ -67,6 +71,8 @@ impl Connections {
         Ok(Self {
             database_url: Secret::new(settings.required("PFP_DATABASE_URL")?),
             database_connections: settings.count("PFP_DATABASE_CONNECTIONS"),
+            database_connections_per_user: settings.count("PFP_DATABASE_CONNECTIONS_PER_USER"),
+            database_wait: settings.duration("PFP_DATABASE_WAIT"),
             database_timeout: settings.duration("PFP_DATABASE_TIMEOUT"),
             amqp_url: Secret::new(settings.required("PFP_AMQP_URL")?),
             queue_prefix: settings.required("PFP_QUEUE_PREFIX")?.to_owned(),

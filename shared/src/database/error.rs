@@ -10,6 +10,9 @@ pub enum DatabaseError {
     /// No answer in time.
     #[error("the database didn't answer within {} ms", .0.as_millis())]
     Timeout(Duration),
+    /// All connections of this process are out, and others got those that came back. The database is not at fault.
+    #[error("no database connection was free within {} ms", .0.as_millis())]
+    Busy(Duration),
     /// No connection could be had.
     #[error("no database connection: {}", chain(.0))]
     Pool(#[from] PoolError),
@@ -33,11 +36,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl DatabaseError {
-    /// Whether the database is at fault and not the statement: trying again later can help.
+    /// Whether the database, or the lack of a connection to it, is at fault and not the statement: trying again later
+    /// can help.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Pool(_) => true,
+            Self::Timeout(_) | Self::Busy(_) | Self::Pool(_) => true,
             Self::Statement(error) => match error.code() {
                 Some(state) => is_transient(state),
                 None => error.is_closed() || is_connection_error(error),
@@ -53,7 +57,7 @@ impl DatabaseError {
             Self::Timeout(_) => true,
             // An answer with a code is the server's word that it was not carried out.
             Self::Statement(error) => error.code().is_none(),
-            Self::Pool(_) | Self::Row(_) => false,
+            Self::Busy(_) | Self::Pool(_) | Self::Row(_) => false,
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The database: a bounded pool, sessions that can't leave a half-done statement behind, migrations.
+//! The database: a bounded pool in which users take turns, sessions that can't leave a half-done statement behind, migrations.
 
 mod alone;
 mod error;
 mod listener;
 mod migrations;
 mod session;
+mod turns;
 
 pub use error::DatabaseError;
 pub use listener::Listener;
@@ -13,12 +14,14 @@ pub use session::{Durability, Session};
 
 use crate::{config::Connections, tls};
 use alone::Alone;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use std::{future::Future, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 use tokio_postgres::{
     Config, NoTls,
     config::{SslMode, TargetSessionAttrs},
 };
+use turns::Turns;
 
 /// The pool of connections to one database.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct Database {
     pool: Pool,
     timeout: Duration,
     alone: Arc<Alone>,
+    turns: Arc<Turns>,
+    user: Option<Arc<Semaphore>>,
 }
 
 /// A database URL or certificate file that can't be used.
@@ -65,7 +70,18 @@ impl Database {
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait: Some(timeout), create: Some(timeout), recycle: Some(timeout) })
             .build()?;
-        Ok(Self { pool, timeout, alone: Arc::new(alone) })
+        // The last one is for the question whether the database answers.
+        let lent = connections.database_connections.saturating_sub(1);
+        // Within the time for the statement, or that would be told instead.
+        let wait = connections.database_wait.min(timeout * 3 / 4);
+        let turns = Turns::new(lent, connections.database_connections_per_user, wait);
+        Ok(Self { pool, timeout, alone: Arc::new(alone), turns, user: None })
+    }
+
+    /// The same for what a user asks for: no user has more than a few of the connections at once.
+    #[must_use]
+    pub fn of_user(&self, user: &str) -> Self {
+        Self { user: Some(self.turns.of_user(user)), ..self.clone() }
     }
 
     /// Runs work on the database within the time-out for statements. What is cut off leaves no half-done
@@ -83,13 +99,24 @@ impl Database {
     /// A connection of the pool.
     ///
     /// # Errors
-    /// None could be had or made within the time-out.
+    /// [`DatabaseError::Busy`] when all are out for too long, or none could be made within the time-out.
     pub async fn session(&self) -> Result<Session, DatabaseError> {
+        let turn = self.turns.take(self.user.as_ref()).await?;
+        Ok(Session::new(self.client().await?, Some(turn)))
+    }
+
+    /// The connection that is left when all others are out.
+    ///
+    /// # Errors
+    /// It can't be made within the time-out.
+    pub async fn spare_session(&self) -> Result<Session, DatabaseError> {
+        Ok(Session::new(self.client().await?, None))
+    }
+
+    async fn client(&self) -> Result<Object, DatabaseError> {
         // The pool's own time-outs are for each try: with several dead connections they add up.
-        let client = tokio::time::timeout(self.timeout, self.pool.get())
-            .await
-            .map_err(|_| DatabaseError::Timeout(self.timeout))??;
-        Ok(Session::new(client))
+        let client = tokio::time::timeout(self.timeout, self.pool.get()).await;
+        Ok(client.map_err(|_| DatabaseError::Timeout(self.timeout))??)
     }
 
     /// A connection of its own that hears notifications.

@@ -1,6 +1,6 @@
 //! A connection on loan from the pool that never goes back in the middle of something.
 
-use super::DatabaseError;
+use super::{DatabaseError, turns::Turn};
 use deadpool_postgres::Object;
 use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
@@ -24,11 +24,12 @@ pub enum Durability {
 pub struct Session {
     client: Option<Object>,
     open: bool,
+    turn: Option<Turn>,
 }
 
 impl Session {
-    pub(super) const fn new(client: Object) -> Self {
-        Self { client: Some(client), open: false }
+    pub(super) const fn new(client: Object, turn: Option<Turn>) -> Self {
+        Self { client: Some(client), open: false, turn }
     }
 
     /// Runs a statement and returns its rows.
@@ -139,9 +140,10 @@ fn is_broken<T>(outcome: &Result<T, tokio_postgres::Error>) -> bool {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if self.open
-            && let Some(client) = self.client.take()
-        {
+        let client = self.client.take();
+        if !self.open {
+            self.turn.iter().for_each(Turn::went_well);
+        } else if let Some(client) = client {
             drop(Object::take(client));
         }
     }

@@ -38,7 +38,8 @@ pub async fn installation(database: &Database) -> Result<InstallationRow, Databa
 /// # Errors
 /// Why it doesn't.
 pub async fn ping(database: &Database) -> Result<(), DatabaseError> {
-    database.within(async { database.session().await?.execute("-- ping\nSELECT 1", &[]).await }).await?;
+    let work = async { database.spare_session().await?.execute("-- ping\nSELECT 1", &[]).await };
+    database.within(work).await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::connection::serve_connection;
 use crate::config::Settings;
 use axum::Router;
+use socket2::SockRef;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -19,7 +20,13 @@ pub struct ConnectionLimits {
     pub headers: Duration,
     /// How long a connection may be silent between requests, and how long a client may not read its answer.
     pub idle: Duration,
+    /// The slowest that a client may take its answer, in bytes a second; 0 is any.
+    pub min_answer_rate: u64,
 }
+
+/// What of an answer the system holds for a client that hasn't read it (it counts as twice as much, with its own needs):
+/// enough for a far client at a good rate, and little enough for thousands that don't read.
+const SEND_BUFFER: usize = 128 << 10;
 
 impl ConnectionLimits {
     /// So many connections, with the time-outs of the settings.
@@ -29,6 +36,7 @@ impl ConnectionLimits {
             most,
             headers: settings.duration("PFP_HEADER_TIMEOUT"),
             idle: settings.duration("PFP_IDLE_TIMEOUT"),
+            min_answer_rate: settings.number("PFP_MIN_ANSWER_RATE"),
         }
     }
 }
@@ -78,6 +86,7 @@ async fn next_connection(listener: &TcpListener) -> TcpStream {
             Ok((stream, _)) => {
                 // An answer is written at once; waiting for more to send only delays it.
                 let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
                 return stream;
             }
             Err(error) if is_of_one_connection(&error) => {}

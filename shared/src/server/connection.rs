@@ -38,8 +38,9 @@ pub(super) async fn serve_connection(
     let (stream, left) = (SharedStream::new(stream), ClientLeft::default());
     let io = TokioIo::new(Quiet::new(stream.clone(), Arc::clone(&clock)));
     let noticed = left.clone();
+    let requests = Arc::clone(&clock);
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let in_request = clock.request();
+        let in_request = requests.request();
         let mut request = request
             .map(|body| Body::new(Held { body: Body::new(body), _in_request: Arc::clone(&in_request) }));
         request.extensions_mut().insert(noticed.clone());
@@ -63,6 +64,7 @@ pub(super) async fn serve_connection(
             ended = connection.as_mut() => ended,
             () = closing.cancelled() => {
                 connection.as_mut().graceful_shutdown();
+                clock.close();
                 connection.await
             }
         }

@@ -2,6 +2,7 @@
 //! on connections.
 
 mod accept;
+mod answer_pace;
 mod client_left;
 mod connection;
 mod quiet;

@@ -3,14 +3,14 @@
 //! hyper has one time-out for headers, and it runs between requests too: a connection that is kept alive would
 //! be closed after the time for headers. So the phases are told apart here, below hyper.
 
-use super::ConnectionLimits;
+use super::{ConnectionLimits, answer_pace::AnswerPace};
 use futures_util::task::AtomicWaker;
 use std::{
     io,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -36,6 +36,7 @@ pub(super) struct Clock {
     limits: ConnectionLimits,
     phase: Mutex<Phase>,
     requests: AtomicU64,
+    closing: AtomicBool,
     reader: AtomicWaker,
 }
 
@@ -47,6 +48,7 @@ impl Clock {
             limits,
             phase: Mutex::new(phase),
             requests: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
             reader: AtomicWaker::new(),
         })
     }
@@ -80,6 +82,12 @@ impl Clock {
         }
     }
 
+    /// Ends the connection as soon as it is in no request: one of which only a part has come is waited for no longer.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.reader.wake();
+    }
+
     fn deadline(&self) -> Option<Instant> {
         match self.phase() {
             Phase::Idle(deadline) | Phase::Headers(deadline) => Some(deadline),
@@ -104,30 +112,19 @@ impl Drop for InRequest {
 }
 
 /// A stream whose reads fail when the connection was silent for too long, and whose writes fail when the other
-/// side takes nothing for too long.
+/// side takes nothing for too long, or too little.
 #[derive(Debug)]
 pub(super) struct Quiet<S> {
     stream: S,
     clock: Arc<Clock>,
     read_until: Pin<Box<Sleep>>,
-    write_until: Option<Pin<Box<Sleep>>>,
+    pace: AnswerPace,
 }
 
 impl<S> Quiet<S> {
     pub(super) fn new(stream: S, clock: Arc<Clock>) -> Self {
-        Self { stream, clock, read_until: Box::pin(sleep_until(Instant::now())), write_until: None }
-    }
-
-    /// What a write came to, unless it has waited for too long.
-    fn written<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
-            self.write_until = None;
-            return outcome;
-        }
-        let deadline = Instant::now() + self.clock.limits.idle;
-        let until = self.write_until.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        ready!(until.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        let pace = AnswerPace::of(clock.limits);
+        Self { stream, clock, read_until: Box::pin(sleep_until(Instant::now())), pace }
     }
 }
 
@@ -147,6 +144,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Quiet<S> {
         // Registered before the phase is looked at: a change in between wakes us.
         self.clock.reader.register(cx.waker());
         let Some(deadline) = self.clock.deadline() else { return Poll::Pending };
+        if self.clock.closing.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         if self.read_until.deadline() != deadline {
             self.read_until.as_mut().reset(deadline);
         }
@@ -158,7 +158,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Quiet<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Quiet<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.written(cx, outcome)
+        self.pace.look(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -167,7 +167,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Quiet<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.written(cx, outcome)
+        self.pace.look(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -189,8 +189,12 @@ mod tests {
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-    const LIMITS: ConnectionLimits =
-        ConnectionLimits { most: 1, headers: Duration::from_secs(10), idle: Duration::from_secs(30) };
+    const LIMITS: ConnectionLimits = ConnectionLimits {
+        most: 1,
+        headers: Duration::from_secs(10),
+        idle: Duration::from_secs(30),
+        min_answer_rate: 0,
+    };
 
     async fn seconds_until_closed<S: AsyncRead + Unpin>(quiet: &mut Quiet<S>) -> u64 {
         let start = Instant::now();
@@ -243,6 +247,23 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(100)).await;
         drop(request);
         assert_eq!(reading.await.unwrap(), 130);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_to_end_waits_for_its_request_and_not_for_headers() {
+        let (mut client, server) = duplex(64);
+        let clock = Clock::start(LIMITS);
+        let mut quiet = Quiet::new(server, Arc::clone(&clock));
+        let request = clock.request();
+        clock.close();
+        let reading = tokio::time::timeout(Duration::from_secs(100), quiet.read(&mut [0; 16])).await;
+        assert!(reading.is_err(), "the request goes on");
+        drop(request);
+        client.write_all(b"G").await.unwrap();
+        assert_eq!(quiet.read(&mut [0; 16]).await.unwrap(), 1);
+        let start = Instant::now();
+        assert_eq!(quiet.read(&mut [0; 16]).await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        assert_eq!(start.elapsed().as_secs(), 0);
     }
 
     #[tokio::test(start_paused = true)]

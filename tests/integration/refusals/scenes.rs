@@ -26,6 +26,7 @@ pub(super) async fn play(system: &mut TestSystem) -> Vec<(Case, Answer)> {
     played.extend(limits(system).await);
     played.extend(idempotency_keys(system).await);
     played.extend(broken_bodies(system).await);
+    played.extend(malformed(system).await);
     played
 }
 
@@ -122,6 +123,28 @@ async fn broken_bodies(system: &TestSystem) -> Vec<(Case, Answer)> {
         let mut connection = Raw::sending(&system.apis[4].address, &bytes).await;
         let facts = json!({"limit": 1.0, "actual": 1.0});
         played.push((case(FailureCode::RequestTimeout, about).facts(facts), connection.answer().await));
+    }
+    played
+}
+
+async fn malformed(system: &TestSystem) -> Vec<(Case, Answer)> {
+    let code = FailureCode::RequestMalformed;
+    let mut played = Vec::new();
+    for (about, headers, facts) in [
+        ("no Host", "", json!({"limit": 1, "actual": 0})),
+        ("two Hosts", "Host: a\r\nHost: b\r\n", json!({"limit": 1, "actual": 2})),
+        ("packed", "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n", json!({"allowed": ["chunked"]})),
+        (
+            "packed, on two lines",
+            "Host: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+            json!({"allowed": ["chunked"]}),
+        ),
+    ] {
+        let token = system.client("ada").token().to_owned();
+        let request =
+            format!("POST {UPLOAD} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n{headers}\r\n0\r\n\r\n");
+        let mut connection = Raw::sending(&system.apis[0].address, request.as_bytes()).await;
+        played.push((case(code, about).facts(facts), connection.answer().await));
     }
     played
 }

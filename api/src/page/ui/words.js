@@ -101,6 +101,7 @@ const FAILURES = {
   unsupported_media_type: MISFIT,
   idempotency_key_invalid: MISFIT,
   query_invalid: MISFIT,
+  request_malformed: MISFIT,
   not_found: NOT_THERE,
   method_not_allowed: NOT_THERE,
   token_missing: SIGN_IN,
