@@ -124,8 +124,11 @@ async fn row_15_a_database_link_that_is_frozen_is_told_within_seconds_and_jobs_w
         metrics.contains("pfp_dependency_up{dependency=\"database\"} 0").then_some(())
     })
     .await;
-    let ready = ada.get("/readyz").await;
-    assert_eq!((ready.status.as_u16(), &ready.json()["dependencies"]["database"]), (503, &"down".into()));
+    until("the API says so too", PATIENCE, async || {
+        let ready = ada.get("/readyz").await;
+        (ready.status == 503 && ready.json()["dependencies"]["database"] == "down").then_some(())
+    })
+    .await;
     wire.thaw();
     system.ready().await;
     let upload = ada.upload_and_wait(pictures::bytes(PHOTO)).await;

@@ -45,7 +45,8 @@ group_integration() {
   binaries && pictures && wrong_clocks && servers servers PFP_TEST_SERVERS || return 1
   PFP_TEST_MADE_REFERENCES=$(tests/pictures/make.sh --reference "$PFP_TEST_PICTURES" "$PFP_TEST_FOLDER/made-references") || return 1
   export PFP_TEST_MADE_REFERENCES
-  cargo test --locked -p pfp-tests --test integration
+  # Most of a test is waiting: more of them at once than there are processors.
+  cargo test --locked -p pfp-tests --test integration -- --test-threads=$((2 * $(nproc)))
 }
 
 group_faults() {

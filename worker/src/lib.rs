@@ -5,7 +5,8 @@
 //! - [`consumer`] is the loop, [`delivery`] one message, [`process_picture`] the job; [`job_error`] names the
 //!   fates of a job and [`settle`] writes them; [`lease`] keeps a job ours meanwhile.
 //! - [`kitchen`] is where [`picture`]s are made, within a budget of memory.
-//! - [`sweep`] finds what is due, [`listing`] what no row names; [`deletion`] deletes it.
+//! - [`sweep`] finds what is due, [`listing`] what no row names; [`deletion`] deletes it; [`staging_rule`] is
+//!   the last line.
 //! - [`worker`] is what they share, [`config`] how it is set, [`health`] what it serves.
 //! - [`doctor`] compares database, bucket and queue, and [`dead`] shows what the system gave up on; [`admin`],
 //!   [`picture_command`] and [`sample_photo`] are the other commands.
@@ -28,6 +29,7 @@ pub mod picture_command;
 pub mod process_picture;
 pub mod sample_photo;
 pub mod settle;
+pub mod staging_rule;
 pub mod sweep;
 pub mod worker;
 
@@ -68,6 +70,7 @@ pub async fn run(
     loops.spawn(consumer::consume(Arc::clone(&worker), broker));
     loops.spawn(sweep::sweep_regularly(Arc::clone(&worker)));
     loops.spawn(sweep::list_regularly(Arc::clone(&worker)));
+    worker.jobs.spawn(staging_rule::keep(Arc::clone(&worker)));
 
     let ended = tokio::select! {
         // The loops end when told to stop: that comes first.

@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_S3_REGION", Some("us-east-1"), Kind::Text, Both, "the S3 region"),
     secret("PFP_S3_ACCESS_KEY", Both, "the S3 access key"),
     secret("PFP_S3_SECRET_KEY", Both, "the S3 secret key"),
-    setting("PFP_S3_CREATE_BUCKET", Some("true"), Kind::Bool, Both, "create the bucket at start if it isn't there"),
+    setting("PFP_S3_CREATE_BUCKET", Some("true"), Kind::Bool, Both, "create the bucket at start if it isn't there, and keep a lifecycle rule for its staging/"),
     setting("PFP_CA_FILE", None, Kind::Text, Both, "a PEM file with more certificate authorities for database, broker, object store and key set"),
     // Who listens where
     setting("PFP_LISTEN", Some("127.0.0.1:8000"), Kind::Address, Api, "where the API listens"),

@@ -1,13 +1,9 @@
 //! The bucket: created at start if it may be, and a clear word about what is wrong with it.
 
-use super::{Storage, StorageError, keys::WRITE_CHECK_KEY};
+use super::{Storage, StorageError, keys::WRITE_CHECK_KEY, signed::code_in};
 use crate::config::StorageLocation;
 use http::{Method, StatusCode};
-use object_store::{
-    Attributes,
-    aws::AwsAuthorizer,
-    client::{HttpConnector, HttpRequestBody, ReqwestConnector},
-};
+use object_store::Attributes;
 
 /// Why the bucket can't be used; its text says what to look at.
 #[derive(Debug, thiserror::Error)]
@@ -44,16 +40,10 @@ impl Storage {
         written.map_err(|error| self.problem(&error))
     }
 
-    /// One signed `PUT /bucket`: the library has no call for it. Asking first whether it exists would only
+    /// One `PUT /bucket`. Asking first whether it exists would only
     /// open a race between processes that start together.
     async fn create_bucket(&self) -> Result<(), StorageError> {
-        let (StorageLocation::S3 { bucket, endpoint, region, .. }, Some(s3)) = (&self.location, &self.s3)
-        else {
-            return Ok(());
-        };
-        let unavailable = |error: &dyn std::fmt::Display| StorageError::Unavailable(error.to_string());
-        let credential = s3.credentials().get_credential().await?;
-        let base = endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+        let StorageLocation::S3 { region, .. } = &self.location else { return Ok(()) };
         let body = if region == "us-east-1" {
             String::new()
         } else {
@@ -61,17 +51,8 @@ impl Storage {
                 "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
             )
         };
-        let mut request = http::Request::builder()
-            .method(Method::PUT)
-            .uri(format!("{base}/{bucket}"))
-            .body(HttpRequestBody::from(body))
-            .map_err(|error| StorageError::Other(error.to_string()))?;
-        AwsAuthorizer::new(&credential, "s3", region).try_authorize(&mut request, None)?;
-        let client = ReqwestConnector::default().connect(&self.client_options)?;
-        let response = client.execute(request).await.map_err(|error| unavailable(&error))?;
-        let status = response.status();
-        let text = response.into_body().bytes().await.map_err(|error| unavailable(&error))?;
-        created(status, &String::from_utf8_lossy(&text))
+        let (status, text) = self.ask_about_bucket(Method::PUT, "", body).await?;
+        created(status, &text)
     }
 
     fn problem(&self, error: &StorageError) -> BucketProblem {
@@ -100,9 +81,7 @@ impl Storage {
 
 /// What the answer to `PUT /bucket` means.
 fn created(status: StatusCode, text: &str) -> Result<(), StorageError> {
-    let code =
-        text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
-    match (status.as_u16(), code) {
+    match (status.as_u16(), code_in(text)) {
         (200..=299, _) | (409, Some("BucketAlreadyOwnedByYou" | "OperationAborted")) => Ok(()),
         (409, Some("BucketAlreadyExists")) => {
             Err(StorageError::PermissionDenied("the bucket's name belongs to someone else".to_owned()))

@@ -5,9 +5,11 @@ mod deletion;
 mod error;
 mod folder;
 mod keys;
+mod lifecycle;
 mod listing;
 mod ownership;
 mod part_upload;
+mod signed;
 
 pub use bucket::BucketProblem;
 pub use error::StorageError;

@@ -1,7 +1,7 @@
 //! Objects that no row names, and rows whose objects are missing or damaged.
 
 use super::{Shown, planted};
-use pfp_tests::system::TestSystem;
+use pfp_tests::{bucket, system::TestSystem};
 use serde_json::Value;
 
 const NOBODYS: &str = "pictures/00000000000000000000000000000000.png";
@@ -34,6 +34,10 @@ planted! {
         is_failed;
     staged_size: async |system: &TestSystem, _: &Shown| put(system, &carls(system).await, "half").await,
         is_failed;
+    staging_rule: async |system: &TestSystem, _: &Shown| bucket::set_lifecycle(&system.settings, "").await,
+        async |system: &TestSystem, _: &Shown| {
+            assert!(bucket::lifecycle(&system.settings).await.contains("<ID>pfp-staging</ID>"));
+        };
 }
 
 async fn put(system: &TestSystem, key: &str, content: &'static str) {

@@ -93,7 +93,8 @@ catalogue! {
     ReservationLost   "reservation_lost"   Always,              "an upload's API fell silent while it received it"               "sweep: remove it"
     DeletionOverdue   "deletion_overdue"   Always,              "an object should have been deleted long ago"                    "sweep: delete it"
     DeletionHeld      "deletion_held"      Always,              "a listing of the bucket began and nobody has ended it"          "list the bucket"
-    // The broker.
+    // The bucket and the broker.
+    StagingRule       "staging_rule"       Always,              "the bucket has no rule that deletes forgotten staged bytes"      "set it, beside the rules that are there"
     QueueMissing      "queue_missing"      Always,              "a queue or exchange isn't there"                                "declare it"
     QueueWrong        "queue_wrong"        Always,              "a queue or exchange has other arguments than ours"              "declare it anew, and publish what it held"
     // Worth knowing.

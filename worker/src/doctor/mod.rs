@@ -8,6 +8,7 @@
 //! examines again: only what is found right then counts as repaired.
 
 mod broker;
+mod bucket;
 pub mod catalogue;
 mod due;
 pub mod findings;
@@ -152,6 +153,7 @@ async fn examine(
     pictures::compare(&mut examination).await?;
     users::compare(&mut examination).await?;
     due::compare(&mut examination).await?;
+    bucket::compare(&mut examination).await?;
     if !examination.findings.repairs() {
         worth_knowing(&mut examination).await?;
     }
