@@ -216,6 +216,14 @@ impl Process {
         .await;
     }
 
+    /// Waits until it is connected to the broker: an API is ready without.
+    ///
+    /// # Panics
+    /// It isn't in time.
+    pub async fn publishes(&self) {
+        self.shows("pfp_dependency_up{dependency=\"broker\"} 1").await;
+    }
+
     /// What a metric counts, over all its labels.
     ///
     /// # Panics

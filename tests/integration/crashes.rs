@@ -89,6 +89,7 @@ async fn api_killed_at(point: Failpoint, setup: Setup) -> (TestSystem, Client) {
     let mut system = setup.workers(0).start().await;
     system.start_api_with(&[("FAILPOINTS", &dies_at(point))]);
     system.ready().await;
+    system.apis[1].publishes().await;
     let dying = system.client_at(1, "ada");
     let sent = send(&dying, "a-key").await;
     assert!(sent.is_err(), "{point:?}: the client sees a broken connection: {sent:?}");
@@ -172,6 +173,7 @@ async fn row_03_an_upload_whose_api_is_killed_before_it_marks_the_message_is_del
         .await;
     system.start_api_with(&[("FAILPOINTS", &dies_at(Failpoint::UploadPublished))]);
     system.ready().await;
+    system.apis[1].publishes().await;
     let _ = send(&system.client_at(1, "ada"), "a-key").await;
     system.apis[1].killed().await;
     system.workers[0].shows("pfp_republished_total{reason=\"unpublished\"} 1").await;

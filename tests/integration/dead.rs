@@ -11,6 +11,7 @@ use serde_json::Value;
 
 /// An upload of this user that the system gave up on, as a worker leaves one: its id.
 async fn failed(system: &TestSystem, user: &str) -> String {
+    system.apis[0].publishes().await;
     let location = system.client(user).accepted(photo()).await;
     let id = location.rsplit('/').next().unwrap().to_owned();
     let failure = r#"{"code": "attempts_exhausted", "detail": "All 5 attempts failed."}"#;
