@@ -1,5 +1,6 @@
 //! A whole system of a test's own: database, queue, bucket, APIs and workers.
 
+mod broker;
 mod look;
 mod transitions;
 
@@ -9,7 +10,6 @@ use crate::{
     process::{Process, free_address, run},
     servers::{Servers, variable},
 };
-use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
 use pfp_shared::{
     config::{Connections, Settings, UsedBy},
     database::Database,
@@ -299,14 +299,7 @@ impl TestSystem {
     }
 
     async fn remove(&self) {
-        let connection = Connection::connect(&self.settings["PFP_AMQP_URL"], ConnectionProperties::default());
-        let connection = connection.await.expect("the broker");
-        let channel = connection.create_channel().await.expect("a channel");
-        for queue in ["jobs", "dead"] {
-            let queue = format!("{}.{queue}", self.settings["PFP_QUEUE_PREFIX"]);
-            let _ = channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await;
-        }
-        let _ = connection.close(200, "done".into()).await;
+        self.remove_queues().await;
         let admin = TestDatabase::connect(self.servers.value("POSTGRES_ADMIN_URL")).await;
         admin.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
     }

@@ -1,6 +1,6 @@
 //! What the system gave up on: shown, tried again, and let go of.
 
-use crate::doctor::{channel, photo, queue};
+use crate::doctor::photo;
 use lapin::{BasicProperties, options::BasicPublishOptions};
 use pfp_shared::{job::Job, upload::UploadId};
 use pfp_tests::{
@@ -29,8 +29,8 @@ async fn failed(system: &TestSystem, user: &str) -> String {
 
 /// A message in the queue of those that couldn't be read.
 async fn set_aside(system: &TestSystem, content: &[u8]) {
-    let (connection, channel) = channel(system).await;
-    let (name, options) = (queue(system, "dead"), BasicPublishOptions::default());
+    let (connection, channel) = system.channel().await;
+    let (name, options) = (system.queue("dead"), BasicPublishOptions::default());
     let properties = BasicProperties::default();
     channel.confirm_select(lapin::options::ConfirmSelectOptions::default()).await.unwrap();
     let sent = channel.basic_publish("".into(), name.as_str().into(), options, content, properties).await;

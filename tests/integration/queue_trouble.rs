@@ -1,27 +1,16 @@
 //! The broker's ways to lose or repeat messages.
 
 use lapin::{
-    BasicProperties, Channel, Connection, ConnectionProperties,
+    BasicProperties, Channel,
     options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
 use pfp_shared::{job::Job, upload::UploadId};
 use pfp_tests::{
     pictures,
-    system::{Setup, TestSystem},
+    system::Setup,
     wait::{PATIENCE, until},
 };
-
-async fn channel(system: &TestSystem) -> (Connection, Channel) {
-    let url = &system.settings["PFP_AMQP_URL"];
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    (connection, channel)
-}
-
-fn queue(system: &TestSystem, name: &str) -> String {
-    format!("{}.{name}", system.settings["PFP_QUEUE_PREFIX"])
-}
 
 async fn publish(channel: &Channel, queue: &str, body: &[u8]) {
     let options = BasicPublishOptions::default();
@@ -31,11 +20,8 @@ async fn publish(channel: &Channel, queue: &str, body: &[u8]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_09_a_queue_that_is_deleted_under_a_consumer_is_declared_again_and_consumed() {
     let system = Setup::new().start().await;
-    let (connection, channel) = channel(&system).await;
-    channel
-        .queue_delete(queue(&system, "jobs").as_str().into(), QueueDeleteOptions::default())
-        .await
-        .unwrap();
+    let (connection, channel) = system.channel().await;
+    channel.queue_delete(system.queue("jobs").as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     let upload = system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
     connection.close(200, "done".into()).await.unwrap();
@@ -45,12 +31,12 @@ async fn row_09_a_queue_that_is_deleted_under_a_consumer_is_declared_again_and_c
 #[tokio::test(flavor = "multi_thread")]
 async fn row_19_a_message_that_comes_twice_has_one_effect() {
     let system = Setup::new().start().await;
-    let (connection, channel) = channel(&system).await;
+    let (connection, channel) = system.channel().await;
     let ada = system.client("ada");
     let upload = ada.upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
     let id: UploadId = upload["id"].as_str().unwrap().parse().unwrap();
     for _ in 0..3 {
-        publish(&channel, &queue(&system, "jobs"), &Job::new(id).encode()).await;
+        publish(&channel, &system.queue("jobs"), &Job::new(id).encode()).await;
     }
     until("the duplicates were seen", PATIENCE, async || {
         let metrics = system.workers[0].metrics().await;
@@ -67,23 +53,23 @@ async fn row_19_a_message_that_comes_twice_has_one_effect() {
 async fn row_22_a_message_that_can_not_be_read_is_set_aside_once_and_one_of_a_later_version_is_done() {
     let mut system = Setup::new().workers(0).start().await;
     let upload = system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await;
-    let (connection, channel) = channel(&system).await;
-    channel.queue_purge(queue(&system, "jobs").as_str().into(), Default::default()).await.unwrap();
-    publish(&channel, &queue(&system, "jobs"), b"not a job").await;
+    let (connection, channel) = system.channel().await;
+    channel.queue_purge(system.queue("jobs").as_str().into(), Default::default()).await.unwrap();
+    publish(&channel, &system.queue("jobs"), b"not a job").await;
     let id = upload.rsplit('/').next().unwrap();
     let later = format!(r#"{{"version": 99, "upload_id": "{id}", "more": true}}"#);
-    publish(&channel, &queue(&system, "jobs"), later.as_bytes()).await;
+    publish(&channel, &system.queue("jobs"), later.as_bytes()).await;
     system.start_worker();
     system.ready().await;
     assert_eq!(system.client("ada").finished(&upload).await["status"], "succeeded");
     let dead = until("the message is set aside", PATIENCE, async || {
-        channel.basic_get(queue(&system, "dead").as_str().into(), BasicGetOptions::default()).await.unwrap()
+        channel.basic_get(system.queue("dead").as_str().into(), BasicGetOptions::default()).await.unwrap()
     })
     .await;
     assert_eq!(dead.data, b"not a job");
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let left =
-        channel.queue_declare(queue(&system, "jobs").as_str().into(), passive, FieldTable::default()).await;
+        channel.queue_declare(system.queue("jobs").as_str().into(), passive, FieldTable::default()).await;
     assert_eq!(left.unwrap().message_count(), 0, "it doesn't go round");
     connection.close(200, "done".into()).await.unwrap();
     system.finish().await;

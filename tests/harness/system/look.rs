@@ -5,7 +5,6 @@ use crate::{
     bucket,
     wait::{PATIENCE, until},
 };
-use lapin::{Connection, ConnectionProperties, options::QueueDeleteOptions};
 
 impl TestSystem {
     /// The keys of all objects in the bucket.
@@ -29,7 +28,7 @@ impl TestSystem {
     #[must_use]
     pub fn jobs_queue(&self) -> Option<(u32, u32)> {
         let told = self.servers.rabbitmqctl(&["list_queues", "--quiet", "name", "messages", "consumers"]);
-        let name = format!("{}.jobs", self.name);
+        let name = self.queue("jobs");
         let queue = told.lines().map(|line| line.split('\t').collect::<Vec<_>>());
         let queue = queue.into_iter().find(|fields| fields.first() == Some(&name.as_str()))?;
         Some((queue.get(1)?.parse().ok()?, queue.get(2)?.parse().ok()?))
@@ -64,19 +63,6 @@ impl TestSystem {
         let hour = std::time::Duration::from_secs(3600);
         let urls = store.signed_urls("PUT".parse()?, &paths, hour).await?;
         Ok(urls.into_iter().map(String::from).collect())
-    }
-
-    /// Deletes the queue, and with it every message: workers and APIs declare it again.
-    ///
-    /// # Panics
-    /// The broker refuses.
-    pub async fn delete_queue(&self) {
-        let url = &self.settings["PFP_AMQP_URL"];
-        let connection = Connection::connect(url, ConnectionProperties::default()).await.expect("the broker");
-        let channel = connection.create_channel().await.expect("a channel");
-        let queue = format!("{}.jobs", self.settings["PFP_QUEUE_PREFIX"]);
-        channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.expect("a deletion");
-        connection.close(200, "done".into()).await.expect("a close");
     }
 
     /// The keys that rows name.

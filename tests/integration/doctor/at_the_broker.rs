@@ -1,6 +1,6 @@
 //! The queues, and what is only worth knowing.
 
-use super::{Shown, channel, clean, planted, queue, quiet_system};
+use super::{Shown, clean, planted, quiet_system};
 use lapin::{
     BasicProperties,
     options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
@@ -13,10 +13,10 @@ planted! {
         a_queue_is_there;
     queue_wrong: async |system: &TestSystem, _: &Shown| {
             system.delete_queue().await;
-            let (connection, channel) = channel(system).await;
+            let (connection, channel) = system.channel().await;
             let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             for name in ["jobs", "dead"] {
-                let name = queue(system, name);
+                let name = system.queue(name);
                 channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
                 channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await.unwrap();
             }
@@ -36,8 +36,8 @@ pub(super) const REMARKS: &[&str] = &["foreign_object", "dead_letter", "failed_u
 async fn what_is_only_worth_knowing_is_told_and_left_alone() {
     let (system, _) = quiet_system().await;
     system.storage.put_staged("notes/hello.txt", vec!["somebody's".into()]).await.unwrap();
-    let (connection, channel) = channel(&system).await;
-    let (name, options) = (queue(&system, "dead"), BasicPublishOptions::default());
+    let (connection, channel) = system.channel().await;
+    let (name, options) = (system.queue("dead"), BasicPublishOptions::default());
     let junk = BasicProperties::default();
     channel.basic_publish("".into(), name.as_str().into(), options, b"junk", junk).await.unwrap();
     connection.close(200, "done".into()).await.unwrap();

@@ -1,6 +1,6 @@
 //! What should have been done long ago, in a system without a worker.
 
-use super::{Shown, channel, planted, queue};
+use super::{Shown, planted};
 use lapin::options::QueuePurgeOptions;
 use pfp_tests::{
     system::TestSystem,
@@ -59,9 +59,9 @@ async fn put(system: &TestSystem) {
 
 /// Takes every message out of the queue.
 async fn purge(system: &TestSystem) {
-    let (connection, channel) = channel(system).await;
+    let (connection, channel) = system.channel().await;
     let purged =
-        channel.queue_purge(queue(system, "jobs").as_str().into(), QueuePurgeOptions::default()).await;
+        channel.queue_purge(system.queue("jobs").as_str().into(), QueuePurgeOptions::default()).await;
     assert_eq!(purged.unwrap(), 1);
     connection.close(200, "done".into()).await.unwrap();
 }

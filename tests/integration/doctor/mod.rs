@@ -9,7 +9,6 @@ mod long_ago;
 mod many;
 mod refusing;
 
-use lapin::{Channel, Connection, ConnectionProperties};
 use pfp_shared::storage::PictureKey;
 use pfp_tests::{
     pictures, process,
@@ -89,17 +88,6 @@ pub(crate) fn clean(system: &TestSystem) -> BTreeMap<String, i64> {
     let (ended_well, found) = doctor(system, &[]);
     assert!(ended_well, "{found:?}");
     found
-}
-
-pub(crate) async fn channel(system: &TestSystem) -> (Connection, Channel) {
-    let url = &system.settings["PFP_AMQP_URL"];
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    (connection, channel)
-}
-
-pub(crate) fn queue(system: &TestSystem, name: &str) -> String {
-    format!("{}.{name}", system.settings["PFP_QUEUE_PREFIX"])
 }
 
 /// A test of each kind, by the kind's name.
