@@ -1,6 +1,6 @@
 //! Takes connections, as many as there may be.
 
-use super::connection::serve_connection;
+use super::{connection::serve_connection, shared_stream::Connections};
 use crate::config::Settings;
 use axum::Router;
 use socket2::SockRef;
@@ -60,6 +60,7 @@ pub async fn accept(
     closing: &CancellationToken,
     stop: &CancellationToken,
 ) {
+    let among = Connections::default();
     let room = Arc::new(Semaphore::new(limits.most.min(Semaphore::MAX_PERMITS)));
     loop {
         let next = async {
@@ -72,9 +73,9 @@ pub async fn accept(
             () = stop.cancelled() => return,
             next = next => next,
         };
-        let (router, closing) = (router.clone(), closing.clone());
+        let (router, among, closing) = (router.clone(), among.clone(), closing.clone());
         connections.spawn(async move {
-            serve_connection(stream, router, limits, closing).await;
+            serve_connection(stream, router, limits, among, closing).await;
             drop(place);
         });
     }

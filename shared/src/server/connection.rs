@@ -3,7 +3,7 @@
 use super::{
     ClientLeft, ConnectionLimits,
     quiet::{Clock, InRequest, Quiet},
-    shared_stream::{Peer, SharedStream},
+    shared_stream::{Connections, Peer, SharedStream},
 };
 use axum::{Router, body::Body};
 use http_body::{Frame, SizeHint};
@@ -32,10 +32,11 @@ pub(super) async fn serve_connection(
     stream: TcpStream,
     router: Router,
     limits: ConnectionLimits,
+    among: Connections,
     closing: CancellationToken,
 ) {
     let clock = Clock::start(limits);
-    let (stream, left) = (SharedStream::new(stream), ClientLeft::default());
+    let (stream, left) = (SharedStream::new(stream, among), ClientLeft::default());
     let io = TokioIo::new(Quiet::new(stream.clone(), Arc::clone(&clock)));
     let noticed = left.clone();
     let requests = Arc::clone(&clock);
