@@ -151,11 +151,11 @@ async fn stage(
     reservation: &Reservation,
 ) -> Result<Received, NotStaged> {
     // A larger body is held part by part.
-    let held = declared.largest_body(state.config.connections.max_file_size).min(2 * PART_SIZE);
-    let admission = state.upload_memory.admit(held).await;
+    let largest = declared.largest_body(state.config.connections.max_file_size);
+    let admission = state.upload_memory.admit(largest.min(2 * PART_SIZE)).await;
     let admission = admission.map_err(|error| NotStaged { error, begun: false })?;
     let body = PacedBody::new(body, pace(state), reservation.lost()).admitted(admission);
-    let staging = Staging::new(state.services.storage.clone(), staged_key(reservation.id));
+    let staging = Staging::new(state.services.storage.clone(), staged_key(reservation.id), largest);
     let mut destination = Destination::Staged(Box::new(staging));
     let received = receive(declared, body, &file_rules(state, declared), &mut destination).await;
     match (received, destination) {

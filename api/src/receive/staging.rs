@@ -50,10 +50,10 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Will put the object of this key.
+    /// Will put the object of this key, of at most so many bytes.
     #[must_use]
-    pub fn new(storage: Storage, key: String) -> Self {
-        Self { storage, key, segments: Segments::default(), parts: None, begun: false }
+    pub fn new(storage: Storage, key: String, most: u64) -> Self {
+        Self { storage, key, segments: Segments::of(most), parts: None, begun: false }
     }
 
     /// Whether a put was begun, so that the object may be there, whatever became of the put.
@@ -124,7 +124,7 @@ mod tests {
     async fn staged(size: usize, piece: usize) -> bool {
         let folder = std::env::temp_dir().join(format!("pfp-staging-{}", uuid::Uuid::new_v4()));
         let bytes: Vec<u8> = (0..249).cycle().take(size).collect();
-        let mut staging = Staging::new(storage(&folder), "staging/x".to_owned());
+        let mut staging = Staging::new(storage(&folder), "staging/x".to_owned(), 0);
         for piece in bytes.chunks(piece) {
             staging.push(Bytes::copy_from_slice(piece)).await.unwrap();
             assert!(staging.segments.len() <= PART);
@@ -149,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_begun_before_it_has_to_be() {
         let folder = std::env::temp_dir().join(format!("pfp-staging-{}", uuid::Uuid::new_v4()));
-        let mut staging = Staging::new(storage(&folder), "staging/x".to_owned());
+        let mut staging = Staging::new(storage(&folder), "staging/x".to_owned(), 0);
         staging.push(Bytes::from(vec![0; PART])).await.unwrap();
         assert!(!staging.is_begun());
         staging.push(Bytes::from_static(b"x")).await.unwrap();
