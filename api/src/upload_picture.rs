@@ -260,7 +260,7 @@ async fn publish(state: &AppState, id: UploadId, trace: &TraceParent) {
         return;
     }
     Failpoint::UploadPublished.reached();
-    if let Err(error) = queries::mark_published(&state.services.database, id).await {
+    if let Err(error) = queries::mark_published(&state.services.database, id, 0).await {
         tracing::warn!(%error, upload_id = %id, "not marked as published; it may be published twice");
     }
 }

@@ -12,6 +12,11 @@ use pfp_shared::{
     failure::{Failure, FailureCode},
     queries::{self, UserRow},
 };
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long an answer may wait for the store to delete a picture.
+const FOR_THE_PICTURE: Duration = Duration::from_secs(1);
 
 /// Me.
 #[utoipa::path(get, path = "/user/me", tag = "user", security(("token" = [])), responses(crate::openapi::UserAnswers))]
@@ -28,6 +33,7 @@ pub async fn delete_picture(
 ) -> Result<Response, ApiError> {
     state.require(&[Dependency::Database])?;
     let deleted = queries::delete_picture(&state.database_of(&user), &user.id).await?;
+    stop_serving(&state, deleted.as_ref().and_then(|deleted| deleted.picture.clone())).await;
     if let Some(upload_id) = deleted.as_ref().and_then(|deleted| deleted.upload) {
         tracing::info!(%upload_id, "the picture was deleted");
         state.services.tell_changed(upload_id).await;
@@ -40,12 +46,26 @@ pub async fn delete_picture(
 pub async fn erase(State(state): State<AppState>, user: AuthenticatedUser) -> Result<Response, ApiError> {
     state.require(&[Dependency::Database])?;
     let keep_user = !state.config.limits.create_users;
-    let unfinished = queries::erase_user(&state.database_of(&user), &user.id, keep_user).await?;
+    let erased = queries::erase_user(&state.database_of(&user), &user.id, keep_user).await?;
     tracing::info!("a user was erased");
-    for id in unfinished {
+    stop_serving(&state, erased.picture).await;
+    for id in erased.unfinished {
         state.services.tell_changed(id).await;
     }
     Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response())
+}
+
+/// Deletes a picture that nobody shows any more, so that it is served no longer than the answer takes. It is listed for
+/// deletion: what doesn't succeed in this time, a sweeper does.
+async fn stop_serving(state: &AppState, picture: Option<String>) {
+    let Some(key) = picture else { return };
+    if state.services.dependencies.trouble(Dependency::Storage).is_some() {
+        return;
+    }
+    let failed = timeout(FOR_THE_PICTURE, state.services.storage.delete(&[key])).await;
+    if !failed.as_ref().is_ok_and(Vec::is_empty) {
+        tracing::warn!(?failed, "a deleted picture is served until a sweeper deletes it");
+    }
 }
 
 /// The user as they are now.

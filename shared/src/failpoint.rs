@@ -1,4 +1,4 @@
-//! Where a test can make a process die: at every boundary between two steps of an upload and of a job.
+//! Where a test can make a process die: at every boundary between two steps of an upload, of a job, of a sweep.
 //!
 //! There is nothing of it in a release: without the feature `failpoints` the calls are empty, and with it a release
 //! doesn't compile. The tests name points in the variable `FAILPOINTS`, in the syntax of the crate `fail`:
@@ -36,6 +36,10 @@ pub enum Failpoint {
     JobDeleted,
     /// All is done but the acknowledgement.
     JobSettled,
+    /// Rows are marked as published whose messages a sweeper is about to send.
+    SweepTaken,
+    /// What a listing has found so far is held, and where it is.
+    ListingSaved,
 }
 
 impl Failpoint {
@@ -77,6 +81,8 @@ impl Failpoint {
             Self::JobPromoted => "job-promoted",
             Self::JobDeleted => "job-deleted",
             Self::JobSettled => "job-settled",
+            Self::SweepTaken => "sweep-taken",
+            Self::ListingSaved => "listing-saved",
         }
     }
 

@@ -9,7 +9,10 @@ use crate::{
     storage::{Installation, OwnershipConflict, Storage, StorageConfigError, StorageError},
     upload::UploadId,
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How often a dependency that works is looked at, and one that doesn't.
@@ -27,6 +30,8 @@ pub struct Services {
     pub publisher: Publisher,
     /// What is known of the three.
     pub dependencies: Dependencies,
+    /// The bucket that we began with, once it was seen.
+    bucket: Arc<OnceLock<Installation>>,
 }
 
 /// Settings that can't be used.
@@ -67,6 +72,7 @@ impl Services {
             storage: Storage::new(connections)?,
             publisher,
             dependencies: Dependencies::default(),
+            bucket: Arc::default(),
         })
     }
 
@@ -131,10 +137,9 @@ impl Services {
 
     async fn watch_storage(&self, stop: &CancellationToken) -> Result<(), OwnershipConflict> {
         let health = self.health(Dependency::Storage);
-        let mut ours = None;
         while !stop.is_cancelled() {
             let was_up = self.dependencies.trouble(Dependency::Storage).is_none();
-            let seen = match ours {
+            let seen = match self.bucket.get() {
                 None => {
                     tokio::select! {
                         () = self.dependencies.wait_for(&[Dependency::Database]) => {}
@@ -142,14 +147,14 @@ impl Services {
                     }
                     match self.open_bucket().await {
                         Ok(opened) => {
-                            ours = Some(opened?);
+                            let _ = self.bucket.set(opened?);
                             Ok(())
                         }
                         Err(reason) => Err(reason),
                     }
                 }
-                Some(ours) if was_up => self.check_marker(ours).await,
-                Some(ours) => self.check_bucket(ours).await,
+                Some(_) if was_up => self.check_bucket_is_ours().await,
+                Some(_) => self.check_bucket().await,
             };
             pause(&health, seen, stop).await;
         }
@@ -157,13 +162,18 @@ impl Services {
     }
 
     /// Whether a bucket that was out can be used again, and is still ours.
-    async fn check_bucket(&self, ours: Installation) -> Result<(), String> {
+    async fn check_bucket(&self) -> Result<(), String> {
         self.storage.check_write().await.map_err(|problem| problem.to_string())?;
-        self.check_marker(ours).await
+        self.check_bucket_is_ours().await
     }
 
-    async fn check_marker(&self, ours: Installation) -> Result<(), String> {
-        self.storage.check_read(ours).await.map_err(|error| error.to_string())
+    /// Whether the bucket that answers is the one that we began with.
+    ///
+    /// # Errors
+    /// It isn't, or it doesn't answer: why.
+    pub async fn check_bucket_is_ours(&self) -> Result<(), String> {
+        let Some(ours) = self.bucket.get() else { return Err("the bucket wasn't seen yet".to_owned()) };
+        self.storage.check_read(*ours).await.map_err(|error| error.to_string())
     }
 
     /// Creates the bucket if need be, and makes sure that it and the database belong together.

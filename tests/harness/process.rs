@@ -8,8 +8,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::BTreeMap,
     fs::File,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     time::Duration,
 };
 use tokio::process::Child;
@@ -42,14 +44,25 @@ pub fn run(name: &str, arguments: &[&str], settings: &BTreeMap<String, String>) 
     command.output().unwrap_or_else(|error| panic!("{name} can't be started: {error}"))
 }
 
-/// A port that was free a moment ago.
+/// Ports that the system gives to no outgoing connection, which might take one before its process listens.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A port that is free, and that this process gives to nobody else before all others had their turn.
 ///
 /// # Panics
 /// There is none.
 #[must_use]
 pub fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    // Test programs that run side by side begin far from each other.
+    let begin = std::process::id().wrapping_mul(7919);
+    let mut ports = (0..count).map(|_| begin.wrapping_add(NEXT.fetch_add(1, Relaxed)) % count);
+    let free = ports.find_map(|port| {
+        let port = PORTS.start + u16::try_from(port).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).ok()?.local_addr().ok()
+    });
+    free.expect("a free port").to_string()
 }
 
 fn spawn(name: &str, log: &Path, settings: &BTreeMap<String, String>) -> Child {

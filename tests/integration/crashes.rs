@@ -206,3 +206,22 @@ async fn a_worker_that_is_killed_while_its_put_is_under_way_leaves_no_object_beh
     assert_eq!(system.objects().await.len(), 1);
     system.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweeper_that_dies_before_it_sends_what_it_took_costs_a_wait_of_a_lease() {
+    let mut system = Setup::new().set("PFP_JOB_LEASE", "2s").workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    system.delete_queue().await;
+    system.database.run("UPDATE uploads SET published_at = NULL").await;
+    system.start_worker_with(&[("FAILPOINTS", &dies_at(Failpoint::SweepTaken))]);
+    system.workers[0].killed().await;
+    system.workers.clear();
+    let taken = "SELECT count(*) FROM uploads WHERE status = 'queued' AND published_at IS NOT NULL";
+    assert_eq!(system.database.count(taken).await, 1, "it counts as published, and no message is there");
+    system.start_worker();
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()));
+    system.workers[0].shows("pfp_republished_total{reason=\"message_lost\"}").await;
+    system.finish().await;
+}

@@ -2,7 +2,8 @@
 
 use pfp_shared::{
     database::Database,
-    queries::{self, Claim, ClaimedJob, Promotion},
+    failure::{Failure, FailureCode},
+    queries::{self, Claim, Claimed, ClaimedJob, Promotion, Release},
     upload::UploadId,
 };
 use pfp_tests::{
@@ -24,8 +25,17 @@ async fn with_an_upload() -> (TestSystem, Database, UploadId) {
 }
 
 async fn claim(pool: &Database, id: UploadId, unanswered: &[Uuid]) -> Option<ClaimedJob> {
-    let claim = Claim { token: Uuid::new_v4(), unanswered, lease: MINUTE, max_attempts: 5 };
-    queries::claim(pool, id, claim).await.unwrap()
+    queries::claim(pool, id, of_any(unanswered)).await.unwrap().job()
+}
+
+/// A claim of whatever may be claimed.
+fn of_any(unanswered: &[Uuid]) -> Claim<'_> {
+    let token = Uuid::new_v4();
+    Claim { token, unanswered, lease: MINUTE, max_attempts: 5, from_the_silent: true, alone: true }
+}
+
+async fn row(system: &TestSystem) -> String {
+    system.database.rows("SELECT uploads::text FROM uploads", &[]).await[0].get(0)
 }
 
 async fn listed(system: &TestSystem, key: &str) -> i64 {
@@ -71,8 +81,47 @@ async fn a_claim_that_was_never_carried_out_changes_nothing_when_it_comes_late()
     let late = Uuid::new_v4();
     let taken = claim(&pool, id, &[late]).await.unwrap();
     assert_eq!(taken.attempts, 1);
-    let claim = Claim { token: late, unanswered: &[], lease: MINUTE, max_attempts: 5 };
-    assert!(queries::claim(&pool, id, claim).await.unwrap().is_none());
+    let claim = Claim { token: late, ..of_any(&[]) };
+    assert!(matches!(queries::claim(&pool, id, claim).await.unwrap(), Claimed::Nothing));
     assert!(queries::renew_claim(&pool, &taken, MINUTE).await.unwrap());
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_a_silent_worker_is_taken_only_by_who_may_and_alone_and_else_left_as_it_is() {
+    let (system, pool, id) = with_an_upload().await;
+    claim(&pool, id, &[]).await.unwrap();
+    system.database.run("UPDATE uploads SET lease_until = now() - interval '1 second'").await;
+    let before = row(&system).await;
+    let claim = Claim { from_the_silent: false, ..of_any(&[]) };
+    assert!(matches!(queries::claim(&pool, id, claim).await.unwrap(), Claimed::Nothing));
+    let claim = Claim { alone: false, ..of_any(&[]) };
+    assert!(matches!(queries::claim(&pool, id, claim).await.unwrap(), Claimed::MustRunAlone));
+    assert_eq!(row(&system).await, before, "no attempt, no lease, no key");
+    let taken = queries::claim(&pool, id, of_any(&[])).await.unwrap().job().unwrap();
+    assert_eq!((taken.attempts, taken.run_alone), (2, true));
+    let (release, failure) = (retry(), Failure::new(FailureCode::StorageError, "out"));
+    assert_eq!(queries::release(&pool, &taken, release, &failure).await.unwrap(), Some(false));
+    let claim = Claim { alone: false, ..of_any(&[]) };
+    assert!(matches!(queries::claim(&pool, id, claim).await.unwrap(), Claimed::MustRunAlone), "for good");
+    system.stop().await;
+}
+
+fn retry() -> Release {
+    Release { give_back: false, delay: Duration::ZERO, max_attempts: 5 }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_that_is_noted_late_marks_no_retry_as_published() {
+    let (system, pool, id) = with_an_upload().await;
+    system.database.run("UPDATE uploads SET published_at = NULL").await;
+    let taken = claim(&pool, id, &[]).await.unwrap();
+    let failure = Failure::new(FailureCode::StorageError, "out");
+    queries::release(&pool, &taken, retry(), &failure).await.unwrap();
+    let unpublished = "SELECT count(*) FROM uploads WHERE published_at IS NULL";
+    queries::mark_published(&pool, id, 0).await.unwrap();
+    assert_eq!(system.database.count(unpublished).await, 1, "that was the message of the first claim");
+    queries::mark_published(&pool, id, taken.claims).await.unwrap();
+    assert_eq!(system.database.count(unpublished).await, 0);
     system.stop().await;
 }

@@ -38,6 +38,26 @@ async fn an_upload_whose_message_was_lost_is_published_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_of_which_nothing_was_claimed_yet_is_not_taken_for_lost_however_old_it_is() {
+    let mut system = Setup::new().workers(0).start().await;
+    let upload = accepted_without_a_worker(&system).await;
+    system
+        .database
+        .run("UPDATE uploads SET published_at = now() - interval '1 day', run_after = now() - interval '1 day'")
+        .await;
+    let swept = system.worker_command(&["sweep"]);
+    let told = String::from_utf8_lossy(&swept.stdout);
+    assert!(told.starts_with("swept: 0 uploads published"), "{told}");
+    let told = system.worker_command(&["doctor"]);
+    let told = String::from_utf8_lossy(&told.stdout);
+    assert!(told.contains("1 messages wait") && !told.contains("message_lost"), "{told}");
+    system.start_worker();
+    system.ready().await;
+    assert_eq!(system.client("ada").finished(&upload).await["status"], "succeeded");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reservation_whose_api_died_goes_and_its_staged_bytes_with_it() {
     let system = Setup::new().start().await;
     system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;

@@ -2,13 +2,17 @@
 
 use crate::{
     config::WorkerConfig,
-    listing::{self, Listed},
+    listing::{self, Listed, Listing},
     sweep::{Swept, sweep_once},
     worker::Worker,
 };
 use anyhow::{Context, bail};
 use pfp_shared::{config::Connections, database, dependencies::Dependency, queries, services::Services};
-use std::{io::Write, process::ExitCode, time::Duration};
+use std::{
+    io::Write,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long an operator's command waits for what it needs.
@@ -115,19 +119,23 @@ pub(crate) async fn sweep_until_nothing_is_due(worker: &Worker) -> anyhow::Resul
     }
 }
 
-/// Lists the bucket, after another worker that does so just now.
+/// Lists the bucket, however long that takes, after another worker that does so just now.
 async fn list(worker: &Worker, force: bool) -> anyhow::Result<Listed> {
-    let listed = async {
-        loop {
-            match listing::list_if_due(worker, None, force).await {
-                Ok(None) => tokio::time::sleep(PAUSE).await,
-                Ok(Some(listed)) => return Ok(listed),
-                Err(error) => return Err(error.into()),
+    let waiting_since = Instant::now();
+    loop {
+        let reason = match listing::list_if_due(worker, None, force).await? {
+            Listing::Done(listed) => return Ok(listed),
+            Listing::Stopped => bail!("stopped within the listing; the next one goes on where it was"),
+            Listing::NotDue => {
+                "another worker lists the bucket now, and deletes what no row names: sweep again later"
             }
+            Listing::StorageOut => "the storage went out before the bucket was listed: sweep again later",
+        };
+        if waiting_since.elapsed() > PATIENCE {
+            bail!(reason);
         }
-    };
-    let busy = "another worker lists the bucket now, and deletes what no row names: sweep again later";
-    tokio::time::timeout(PATIENCE, listed).await.unwrap_or_else(|_| bail!(busy))
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn tell(swept: Swept, found: Listed) -> std::io::Result<ExitCode> {

@@ -12,6 +12,7 @@
 //!   [`picture_command`] and [`sample_photo`] are the other commands.
 
 pub mod admin;
+mod backlog;
 pub mod command_line;
 pub mod config;
 pub mod consumer;
@@ -69,7 +70,7 @@ pub async fn run(
     let mut loops = JoinSet::new();
     loops.spawn(consumer::consume(Arc::clone(&worker), broker));
     loops.spawn(sweep::sweep_regularly(Arc::clone(&worker)));
-    loops.spawn(sweep::list_regularly(Arc::clone(&worker)));
+    loops.spawn(listing::list_regularly(Arc::clone(&worker)));
     worker.jobs.spawn(staging_rule::keep(Arc::clone(&worker)));
 
     let ended = tokio::select! {

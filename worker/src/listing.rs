@@ -8,13 +8,17 @@ use futures_util::StreamExt;
 use pfp_shared::{
     database::{DatabaseError, Session},
     dependencies::Dependency,
+    failpoint::Failpoint,
     queries::{self, ListingProgress},
     storage::{PICTURES_PREFIX, STAGING_PREFIX, StorageError},
 };
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 /// Keys that the database is asked about at once.
 const BATCH: usize = 1_000;
+
+/// How long a listing that broke off waits before it goes on.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// So many may go in any case; above, at most one in a hundred of what was compared. A database that was restored
 /// from a backup must not cost the pictures.
@@ -48,6 +52,44 @@ pub struct Listed {
     pub alarm: bool,
 }
 
+/// What became of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// It came to its end.
+    Done(Listed),
+    /// Another worker lists just now, or the last listing isn't long enough ago.
+    NotDue,
+    /// The storage is out.
+    StorageOut,
+    /// The worker stops; the next listing goes on where this one stopped.
+    Stopped,
+}
+
+/// Lists the bucket whenever that is due, beside the sweeps: a listing of a large bucket takes its time. One that
+/// broke off is gone on with after a pause.
+pub async fn list_regularly(worker: Arc<Worker>) {
+    let mut wait = worker.config.sweep_interval;
+    loop {
+        tokio::select! {
+            () = worker.stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = worker.config.sweep_interval;
+        if worker.services.dependencies.trouble(Dependency::Database).is_some() {
+            continue;
+        }
+        tokio::select! {
+            () = worker.must_release.cancelled() => return,
+            listed = list_if_due(&worker, Some(worker.config.listing_interval), false) => {
+                if let Err(error) = listed {
+                    tracing::warn!(%error, "a listing broke off");
+                    wait = wait.max(PAUSE);
+                }
+            }
+        }
+    }
+}
+
 /// Lists the bucket if no other worker does, and the last listing is at least `interval` ago (`None`: in any
 /// case). `force` deletes also where there is suspiciously much to delete.
 ///
@@ -57,12 +99,12 @@ pub async fn list_if_due(
     worker: &Worker,
     interval: Option<Duration>,
     force: bool,
-) -> Result<Option<Listed>, ListingError> {
+) -> Result<Listing, ListingError> {
     if worker.services.dependencies.trouble(Dependency::Storage).is_some() {
-        return Ok(None);
+        return Ok(Listing::StorageOut);
     }
     let Some(mut session) = queries::try_lock_listing(&worker.services.database, interval).await? else {
-        return Ok(None);
+        return Ok(Listing::NotDue);
     };
     let database = &worker.services.database;
     let mut progress = database.within(queries::resume_listing(&mut session)).await?;
@@ -75,12 +117,12 @@ pub async fn list_if_due(
             _ => None,
         };
         if !list_prefix(worker, &mut session, &mut progress, prefix, after).await? {
-            return Ok(None);
+            return Ok(Listing::Stopped);
         }
     }
     let found = database.within(judge(&mut session, progress.objects, force)).await?;
     worker.services.storage.remove_left_over_parts().await;
-    Ok(Some(found))
+    Ok(Listing::Done(found))
 }
 
 /// Lists one prefix; false: it broke off, and the progress that was saved says where to go on.
@@ -95,9 +137,7 @@ async fn list_prefix(
     while let Some(batch) = batches.next().await {
         let keys = match batch.into_iter().collect::<Result<Vec<_>, _>>() {
             Ok(keys) => keys,
-            Err(error) => {
-                return Err(ListingError::Storage(error));
-            }
+            Err(error) => return Err(ListingError::Storage(error)),
         };
         let database = &worker.services.database;
         let unnamed = database.within(queries::unnamed_keys(session, &keys)).await?;
@@ -106,6 +146,7 @@ async fn list_prefix(
         if worker.services.storage.lists_in_order() {
             progress.cursor = keys.last().cloned();
             database.within(queries::save_listing(session, progress)).await?;
+            Failpoint::ListingSaved.reached();
         }
         if worker.stop.is_cancelled() {
             return Ok(false);

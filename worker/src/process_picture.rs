@@ -15,7 +15,7 @@ use pfp_shared::{
     database::DatabaseError,
     dependencies::Dependency,
     failpoint::Failpoint,
-    queries::{self, Claim, ClaimedJob, Promotion},
+    queries::{self, Claim, Claimed, ClaimedJob, Promotion},
     storage::{StorageError, staged_key},
     upload::UploadId,
 };
@@ -32,50 +32,72 @@ pub async fn process_picture(
     id: UploadId,
     unanswered: &mut Vec<Uuid>,
 ) -> Result<Option<Outcome>, DatabaseError> {
-    // A job that may kill its worker runs alone: the others are let finish, and none is claimed beside it.
     let beside_others = worker.together.read().await;
     if worker.stop.is_cancelled() {
         return Ok(None);
     }
-    let claimed_at = tokio::time::Instant::now();
-    let Some(job) = claim(worker, id, unanswered).await? else {
-        tracing::debug!("nothing to do");
-        count(Outcome::Stale);
-        return Ok(Some(Outcome::Stale));
-    };
-    let _in_progress = worker.count_in_progress();
-    Failpoint::JobClaimed.reached();
-    let lease =
-        LeaseKeeper::start(worker.services.database.clone(), job.clone(), worker.config.lease, claimed_at);
-    let work = async {
-        if job.run_alone {
+    match claim(worker, id, unanswered, false).await? {
+        (Claimed::Job(job), claimed_at) => Ok(Some(work_on(worker, *job, claimed_at).await)),
+        (Claimed::Nothing, _) => Ok(Some(nothing_to_do())),
+        (Claimed::MustRunAlone, _) => {
             drop(beside_others);
-            let _alone = worker.together.write().await;
-            make_and_promote(worker, &job, &lease).await
-        } else {
-            make_and_promote(worker, &job, &lease).await
+            process_alone(worker, id, unanswered).await
         }
-    };
-    let ((), result) = tokio::join!(worker.services.tell_changed(id), work);
-    drop(lease);
-    Ok(Some(settle(worker, &job, result).await))
+    }
 }
 
-/// One more attempt, a fresh token, a lease, a fresh key for the picture.
+/// A job that may kill its worker runs alone: the others are let finish, and none is claimed beside it, so that it
+/// can cost no other an attempt. That goes for those that wait to run alone too.
+async fn process_alone(
+    worker: &Worker,
+    id: UploadId,
+    unanswered: &mut Vec<Uuid>,
+) -> Result<Option<Outcome>, DatabaseError> {
+    let _alone = worker.together.write().await;
+    if worker.stop.is_cancelled() {
+        return Ok(None);
+    }
+    match claim(worker, id, unanswered, true).await? {
+        (Claimed::Job(job), claimed_at) => Ok(Some(work_on(worker, *job, claimed_at).await)),
+        (Claimed::Nothing | Claimed::MustRunAlone, _) => Ok(Some(nothing_to_do())),
+    }
+}
+
+fn nothing_to_do() -> Outcome {
+    tracing::debug!("nothing to do");
+    count(Outcome::Stale);
+    Outcome::Stale
+}
+
+async fn work_on(worker: &Worker, job: ClaimedJob, claimed_at: tokio::time::Instant) -> Outcome {
+    let _in_progress = worker.count_in_progress();
+    Failpoint::JobClaimed.reached();
+    let database = worker.services.database.clone();
+    let lease = LeaseKeeper::start(database, job.clone(), worker.config.lease, claimed_at);
+    let work = make_and_promote(worker, &job, &lease);
+    let ((), result) = tokio::join!(worker.services.tell_changed(job.id), work);
+    drop(lease);
+    settle(worker, &job, result).await
+}
+
+/// One more attempt, a fresh token, a lease that began then, a fresh key for the picture.
 async fn claim(
     worker: &Worker,
     id: UploadId,
     unanswered: &mut Vec<Uuid>,
-) -> Result<Option<ClaimedJob>, DatabaseError> {
+    alone: bool,
+) -> Result<(Claimed, tokio::time::Instant), DatabaseError> {
     let (lease, max_attempts) = (worker.config.lease, worker.config.max_attempts);
-    let claim = Claim { token: Uuid::new_v4(), unanswered, lease, max_attempts };
-    let (token, started) = (claim.token, Instant::now());
+    // As for the sweeper: an outage must not cost attempts.
+    let from_the_silent = worker.services.dependencies.up_for(Dependency::Database) >= lease;
+    let claim = Claim { token: Uuid::new_v4(), unanswered, lease, max_attempts, from_the_silent, alone };
+    let (token, started) = (claim.token, tokio::time::Instant::now());
     let claimed = queries::claim(&worker.services.database, id, claim).await;
     if claimed.as_ref().is_err_and(DatabaseError::is_outcome_unknown) {
         unanswered.push(token);
     }
-    stage_took("claim", started);
-    claimed
+    stage_took("claim", started.into_std());
+    Ok((claimed?, started))
 }
 
 async fn make_and_promote(
@@ -117,14 +139,10 @@ async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, Jo
     let _held = worker.file_memory.reserve(job.size_bytes).await;
     let started = Instant::now();
     let file = worker.services.storage.get(&staged_key(job.id), job.size_bytes).await;
-    worker.missing.note(&file);
-    let file = file.map_err(|error| match error {
-        // One missing object may be a damaged store; one after the other is a wrong bucket.
-        StorageError::NotFound(_) if worker.missing.is_streak() => JobError::Dependency(
-            "one staged object after the other is missing: is this the right bucket?".to_owned(),
-        ),
-        other => other.into(),
-    })?;
+    let file = match file {
+        Err(missing @ StorageError::NotFound(_)) => return Err(whose_fault(worker, missing).await),
+        file => file?,
+    };
     if file.len() as u64 != job.size_bytes {
         return Err(JobError::Retry(format!(
             "the staged object has {} bytes of {}",
@@ -140,31 +158,18 @@ async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, Jo
     Ok(picture.bytes)
 }
 
+/// A staged object that is missing is missing for good, unless this isn't our bucket any more.
+async fn whose_fault(worker: &Worker, missing: StorageError) -> JobError {
+    match worker.services.check_bucket_is_ours().await {
+        Ok(()) => missing.into(),
+        Err(reason) => {
+            worker.services.dependencies.health(Dependency::Storage).down(&reason);
+            JobError::Dependency(format!("{missing}, and {reason}"))
+        }
+    }
+}
+
 pub(crate) fn stage_took(stage: &'static str, since: Instant) {
     metrics::histogram!("pfp_job_stage_duration_seconds", "stage" => stage)
         .record(since.elapsed().as_secs_f64());
-}
-
-/// Counts staged objects that are missing one after the other.
-#[derive(Debug, Default)]
-pub struct MissingStreak(std::sync::atomic::AtomicU32);
-
-impl MissingStreak {
-    /// So many in a row are the store's fault.
-    const STREAK: u32 = 3;
-
-    fn note<T>(&self, result: &Result<T, StorageError>) {
-        use std::sync::atomic::Ordering::Relaxed;
-        match result {
-            Err(StorageError::NotFound(_)) => {
-                self.0.fetch_add(1, Relaxed);
-            }
-            Ok(_) => self.0.store(0, Relaxed),
-            Err(_) => {}
-        }
-    }
-
-    fn is_streak(&self) -> bool {
-        self.0.load(std::sync::atomic::Ordering::Relaxed) >= Self::STREAK
-    }
 }

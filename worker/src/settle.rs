@@ -146,7 +146,7 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
 async fn hand_over(worker: &Worker, job: &ClaimedJob) {
     if worker.services.publisher.publish(&Job::new(job.id), job.trace_context.as_deref()).await.is_ok() {
         // Unmarked it is published once more, which does no harm.
-        let _ = queries::mark_published(&worker.services.database, job.id).await;
+        let _ = queries::mark_published(&worker.services.database, job.id, job.claims).await;
     }
 }
 

@@ -2,14 +2,15 @@
 //! still to be deleted, rows that are old enough. Any number of workers do this side by side.
 
 use crate::{
+    backlog::{self, Backlog},
     deletion::delete_listed,
-    listing,
     settle::{Outcome, attempts_exhausted, count_since},
     worker::Worker,
 };
 use pfp_shared::{
     database::DatabaseError,
     dependencies::Dependency,
+    failpoint::Failpoint,
     job::Job,
     queries::{self, DueJob},
     upload::UploadId,
@@ -24,19 +25,12 @@ use std::{
 const BATCH: i64 = 200;
 const BATCHES: usize = 10;
 
-/// How long a listing that broke off waits before it goes on.
-const LISTING_PAUSE: Duration = Duration::from_secs(60);
-
 /// How long another sweeper leaves a taken deletion alone.
 const DELETION_TAKEN: Duration = Duration::from_secs(60);
 
-/// Counting the backlog for the gauges takes longer the longer it is (below 0.1 s for a million uploads): each worker
-/// spends no more than this part of its time on it.
-const COUNTING_SHARE: u32 = 200;
-
 /// Sweeps until told to stop.
 pub async fn sweep_regularly(worker: Arc<Worker>) {
-    let mut count_after = Instant::now();
+    let mut backlog = Backlog::default();
     loop {
         let jitter = rand_part(worker.config.sweep_interval);
         tokio::select! {
@@ -46,51 +40,22 @@ pub async fn sweep_regularly(worker: Arc<Worker>) {
         if worker.services.dependencies.trouble(Dependency::Database).is_some() {
             continue;
         }
+        let started = Instant::now();
         tokio::select! {
             // What is cut off is taken up by the next sweep.
             () = worker.must_release.cancelled() => return,
-            swept = sweep_once(&worker) => if let Err(error) = swept {
-                tracing::warn!(%error, "a sweep broke off");
+            swept = sweep_once(&worker) => match swept {
+                Ok(_) => metrics::histogram!("pfp_sweep_duration_seconds").record(started.elapsed().as_secs_f64()),
+                Err(error) => tracing::warn!(%error, "a sweep broke off"),
             }
         }
-        let counting = Instant::now();
-        if counting >= count_after {
-            if let Err(error) = show_gauges(&worker).await {
-                tracing::warn!(%error, "the gauges of the backlog keep their last values");
-            }
-            count_after = Instant::now() + counting.elapsed() * COUNTING_SHARE;
-        }
+        backlog.show(&worker).await;
     }
 }
 
 /// Between nine tenths of the interval and all of it: workers that were started together drift apart.
 fn rand_part(interval: Duration) -> Duration {
     pfp_shared::backoff::delay(interval, interval, 0).max(interval.mul_f64(0.9))
-}
-
-/// Lists the bucket whenever that is due, beside the sweeps: a listing of a large bucket takes its time. One that
-/// broke off is gone on with after a pause.
-pub async fn list_regularly(worker: Arc<Worker>) {
-    let mut wait = worker.config.sweep_interval;
-    loop {
-        tokio::select! {
-            () = worker.stop.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
-        }
-        wait = worker.config.sweep_interval;
-        if worker.services.dependencies.trouble(Dependency::Database).is_some() {
-            continue;
-        }
-        tokio::select! {
-            () = worker.must_release.cancelled() => return,
-            listed = listing::list_if_due(&worker, Some(worker.config.listing_interval), false) => {
-                if let Err(error) = listed {
-                    tracing::warn!(%error, "a listing broke off");
-                    wait = wait.max(LISTING_PAUSE);
-                }
-            }
-        }
-    }
 }
 
 /// What a sweep has done.
@@ -102,7 +67,7 @@ pub struct Swept {
     pub requeued: u64,
     /// Messages that were published.
     pub published: u64,
-    /// Objects that were deleted, or couldn't be.
+    /// Objects that were deleted.
     pub deletions: u64,
     /// Old uploads that were removed.
     pub removed: u64,
@@ -213,7 +178,7 @@ async fn publish_due(worker: &Worker) -> Result<Done, DatabaseError> {
     let services = &worker.services;
     // Without a broker there is nothing to publish to, and rows that are taken would only be given back.
     let Ok((ready, dead)) = services.publisher.ready().await else { return Ok(Done::default()) };
-    show_queues(worker, ready, dead);
+    backlog::show_queues(worker, ready, dead);
     let first = in_batches(move || async move {
         publish(worker, queries::take_unpublished(&services.database, BATCH).await?).await
     })
@@ -229,6 +194,9 @@ async fn publish_due(worker: &Worker) -> Result<Done, DatabaseError> {
 
 /// Publishes jobs that were taken, and gives back those that the broker didn't confirm.
 async fn publish(worker: &Worker, jobs: Vec<DueJob>) -> Result<u64, DatabaseError> {
+    if !jobs.is_empty() {
+        Failpoint::SweepTaken.reached();
+    }
     let mut unconfirmed: Vec<UploadId> = Vec::new();
     for due in &jobs {
         let published = if unconfirmed.is_empty() {
@@ -270,25 +238,8 @@ async fn delete_due(worker: &Worker) -> Result<Done, DatabaseError> {
             let keys: Vec<_> = failed.iter().map(|(key, _)| key.clone()).collect();
             queries::deletions_failed(&services.database, &keys, &error.to_string()).await?;
         }
-        Ok(due.len() as u64)
+        // Less than a batch where one failed: a store that fails would hold the sweep for a time-out each time.
+        Ok((due.len() - failed.len()) as u64)
     })
     .await
-}
-
-fn show_queues(worker: &Worker, ready: u32, dead: u32) {
-    let topology = worker.services.publisher.topology();
-    metrics::gauge!("pfp_queue_messages", "queue" => topology.jobs.clone()).set(f64::from(ready));
-    metrics::gauge!("pfp_queue_messages", "queue" => topology.dead.clone()).set(f64::from(dead));
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-async fn show_gauges(worker: &Worker) -> Result<(), DatabaseError> {
-    let gauges = queries::gauges(&worker.services.database).await?;
-    metrics::gauge!("pfp_uploads", "status" => "queued").set(gauges.queued as f64);
-    metrics::gauge!("pfp_uploads", "status" => "processing").set(gauges.processing as f64);
-    metrics::gauge!("pfp_uploads", "status" => "failed").set(gauges.failed as f64);
-    metrics::gauge!("pfp_oldest_unfinished_seconds").set(gauges.oldest_unfinished);
-    metrics::gauge!("pfp_outbox_unpublished").set(gauges.unpublished as f64);
-    metrics::gauge!("pfp_object_deletions_pending").set(gauges.deletions as f64);
-    Ok(())
 }

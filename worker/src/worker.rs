@@ -1,6 +1,6 @@
 //! What the parts of a worker share.
 
-use crate::{config::WorkerConfig, kitchen::Kitchen, process_picture::MissingStreak};
+use crate::{config::WorkerConfig, kitchen::Kitchen};
 use pfp_shared::{memory::MemoryBudget, services::Services};
 use tokio::sync::RwLock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -19,8 +19,6 @@ pub struct Worker {
     pub picture_memory: MemoryBudget,
     /// Jobs hold it for reading; one that has to run alone, for writing.
     pub together: RwLock<()>,
-    /// Staged objects that are missing.
-    pub missing: MissingStreak,
     /// Jobs that run.
     pub jobs: TaskTracker,
     /// No new work.
@@ -45,7 +43,6 @@ impl Worker {
             file_memory: MemoryBudget::new(config.file_memory),
             picture_memory,
             together: RwLock::new(()),
-            missing: MissingStreak::default(),
             jobs: TaskTracker::new(),
             stop,
             must_release: CancellationToken::new(),

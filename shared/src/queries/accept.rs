@@ -53,18 +53,21 @@ pub async fn accept(
     database.within(work).await
 }
 
-/// Notes that the broker has confirmed the upload's message. Losing this costs a duplicate message.
+/// Notes that the broker has confirmed the message of an upload that was claimed so many times. Losing this costs a
+/// duplicate message. Coming late, when the message was worked on meanwhile, it notes nothing: a retry that is to be
+/// published would count as published.
 ///
 /// # Errors
 /// The database failed.
-pub async fn mark_published(database: &Database, id: UploadId) -> Result<(), DatabaseError> {
+pub async fn mark_published(database: &Database, id: UploadId, claims: i32) -> Result<(), DatabaseError> {
     let sql = "-- mark_published
-        UPDATE uploads SET published_at = now() WHERE id = $1 AND status = 'queued' AND published_at IS NULL";
+        UPDATE uploads SET published_at = now()
+        WHERE id = $1 AND status = 'queued' AND claims = $2 AND published_at IS NULL";
     database
         .within(async {
             let mut session = database.session().await?;
             session.begin(Durability::Relaxed).await?;
-            session.execute(sql, &[&id.0]).await?;
+            session.execute(sql, &[&id.0, &claims]).await?;
             session.commit().await
         })
         .await

@@ -22,6 +22,33 @@ pub struct Claim<'a> {
     pub lease: Duration,
     /// Attempts that count, before an upload is failed.
     pub max_attempts: u32,
+    /// Whether it may be taken from a worker that fell silent: not before the database was up for long enough for that
+    /// one to come back.
+    pub from_the_silent: bool,
+    /// Whether no other job runs beside it: one that may kill its worker is taken in no other case.
+    pub alone: bool,
+}
+
+/// What a claim has got.
+#[derive(Debug, Clone)]
+pub enum Claimed {
+    /// The job.
+    Job(Box<ClaimedJob>),
+    /// Nothing, and the job is left as it was: it has to run alone.
+    MustRunAlone,
+    /// Nothing: there is nothing to take.
+    Nothing,
+}
+
+impl Claimed {
+    /// The job, if there is one.
+    #[must_use]
+    pub fn job(self) -> Option<ClaimedJob> {
+        match self {
+            Self::Job(job) => Some(*job),
+            Self::MustRunAlone | Self::Nothing => None,
+        }
+    }
 }
 
 /// A job that this worker holds.
@@ -74,54 +101,56 @@ impl ClaimedJob {
     }
 }
 
-/// Takes a job that is queued and due, or whose holder lost its lease. `None`: there is nothing to take; the
-/// row knows what is to be done. The key of an earlier claim is listed for deletion in the same statement.
+/// Takes a job that is queued and due, or whose holder lost its lease. Where there is nothing to take the row knows
+/// what is to be done. The key of an earlier claim is listed for deletion in the same statement.
 ///
 /// A claim of ours whose answer was lost may be carried out late, before or after this one. Before, this one takes
 /// it over, and it doesn't count; after, it finds nothing to take. So an outage costs no attempt.
 ///
 /// # Errors
 /// The database failed; if the outcome is unknown, the claim has to be named as unanswered in the next one.
-pub async fn claim(
-    database: &Database,
-    id: UploadId,
-    claim: Claim<'_>,
-) -> Result<Option<ClaimedJob>, DatabaseError> {
+pub async fn claim(database: &Database, id: UploadId, claim: Claim<'_>) -> Result<Claimed, DatabaseError> {
     let sql = "-- claim
         WITH due AS (
             SELECT id, picture_key, coalesce(claim_token = ANY($6), false) AS unanswered,
-                status = 'processing' AND lease_until < now() AS lost
+                run_alone OR (status = 'processing' AND lease_until < now()
+                    AND NOT coalesce(claim_token = ANY($6), false)) AS alone
             FROM uploads
             WHERE id = $1 AND ((status = 'queued' AND run_after <= now())
-                OR (status = 'processing' AND lease_until < now() AND attempts < $5)
+                OR ($7 AND status = 'processing' AND lease_until < now() AND attempts < $5)
                 OR claim_token = ANY($6))
             FOR UPDATE
         ), claimed AS (
             UPDATE uploads SET status = 'processing', claim_token = $2,
                 attempts = attempts + CASE WHEN due.unanswered THEN 0 ELSE 1 END, claims = claims + 1,
                 lease_until = now() + make_interval(secs => $3), picture_key = $4::jsonb ->> content_type,
-                run_alone = run_alone OR (due.lost AND NOT due.unanswered),
-                revision = revision + 1, updated_at = now()
-            FROM due WHERE uploads.id = due.id
+                run_alone = due.alone, revision = revision + 1, updated_at = now()
+            FROM due WHERE uploads.id = due.id AND ($8 OR NOT due.alone)
             RETURNING uploads.*, due.picture_key AS earlier_key
         ), listed AS (
             INSERT INTO object_deletions (object_key)
             SELECT earlier_key FROM claimed WHERE earlier_key IS NOT NULL ON CONFLICT DO NOTHING
         )
-        SELECT id, user_id, generation, attempts, claims, size_bytes, picture_key, crop, run_alone, created_at,
-            trace_context
-        FROM claimed";
+        SELECT claimed.id IS NULL AS is_left, claimed.id, user_id, generation, attempts, claims, size_bytes,
+            claimed.picture_key, crop, run_alone, created_at, trace_context
+        FROM due LEFT JOIN claimed ON true";
     let keys = PictureKey::candidates();
     let max_attempts = i32::try_from(claim.max_attempts).unwrap_or(i32::MAX);
     let work = async {
         let mut session = database.session().await?;
+        let lease = seconds(claim.lease);
+        let Claim { token, unanswered, from_the_silent, alone, .. } = claim;
         let row = session
             .optional(
                 sql,
-                &[&id.0, &claim.token, &seconds(claim.lease), &keys, &max_attempts, &claim.unanswered],
+                &[&id.0, &token, &lease, &keys, &max_attempts, &unanswered, &from_the_silent, &alone],
             )
             .await?;
-        row.map(|row| ClaimedJob::read(&row, claim.token)).transpose()
+        match row {
+            None => Ok(Claimed::Nothing),
+            Some(row) if column(&row, "is_left")? => Ok(Claimed::MustRunAlone),
+            Some(row) => Ok(Claimed::Job(Box::new(ClaimedJob::read(&row, token)?))),
+        }
     };
     database.within(work).await
 }

@@ -11,8 +11,9 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// A statement of its own: the next one sees what whoever held the lock has committed.
-const LOCK_USER: &str = "-- lock_user\nSELECT FROM users WHERE id = $1 FOR NO KEY UPDATE";
+/// The key of the picture that is shown. A statement of its own: the next one sees what whoever held the lock has
+/// committed.
+const LOCK_USER: &str = "-- lock_user\nSELECT picture_key FROM users WHERE id = $1 FOR NO KEY UPDATE";
 
 /// Cancels an upload that waits; its staged bytes are listed for deletion. `None`: it doesn't wait (any more), or
 /// isn't this user's.
@@ -48,6 +49,17 @@ pub struct WithoutPicture {
     pub user: UserRow,
     /// The upload that was shown.
     pub upload: Option<UploadId>,
+    /// The key of its picture, which is listed for deletion.
+    pub picture: Option<String>,
+}
+
+/// What erasing a user came to.
+#[derive(Debug, Clone)]
+pub struct Erased {
+    /// Uploads that somebody may wait for.
+    pub unfinished: Vec<UploadId>,
+    /// The key of the picture that was shown, which is listed for deletion.
+    pub picture: Option<String>,
 }
 
 /// Deletes a user's picture: one durable transaction that takes a generation under the user's row lock, so that no
@@ -63,18 +75,22 @@ pub async fn delete_picture(
         .within(async {
             let mut session = database.session().await?;
             session.begin(Durability::Durable).await?;
-            if session.optional(LOCK_USER, &[&user_id]).await?.is_none() {
+            let Some(shown) = session.optional(LOCK_USER, &[&user_id]).await? else {
                 session.rollback().await?;
                 return Ok(None);
-            }
-            let deleted = show_nothing(&mut session, user_id).await?;
+            };
+            let (user, upload) = show_nothing(&mut session, user_id).await?;
+            let deleted = WithoutPicture { user, upload, picture: column(&shown, "picture_key")? };
             session.commit().await?;
             Ok(Some(deleted))
         })
         .await
 }
 
-async fn show_nothing(session: &mut Session, user_id: &str) -> Result<WithoutPicture, DatabaseError> {
+async fn show_nothing(
+    session: &mut Session,
+    user_id: &str,
+) -> Result<(UserRow, Option<UploadId>), DatabaseError> {
     let sql = "-- delete_picture
         WITH before AS (
             SELECT id, picture_key, picture_upload_id FROM users WHERE id = $1
@@ -95,12 +111,12 @@ async fn show_nothing(session: &mut Session, user_id: &str) -> Result<WithoutPic
         SELECT after.*, (SELECT id FROM upload) AS upload_id FROM after";
     let row = session.one(sql, &[&user_id]).await?;
     let upload: Option<Uuid> = column(&row, "upload_id")?;
-    Ok(WithoutPicture { user: UserRow::read(&row)?, upload: upload.map(UploadId) })
+    Ok((UserRow::read(&row)?, upload.map(UploadId)))
 }
 
 /// Erases what we hold of a user; the rows' triggers list every object. With `keep_user` the row is another
 /// system's: it stays, without anything of ours but a generation, which keeps every earlier upload out, and the rate
-/// limit's bucket. Without, the bucket is kept apart for a while. Returns uploads that somebody may wait for.
+/// limit's bucket. Without, the bucket is kept apart for a while.
 ///
 /// # Errors
 /// The database failed; if the outcome is unknown, doing it again does no harm.
@@ -108,14 +124,15 @@ pub async fn erase_user(
     database: &Database,
     user_id: &str,
     keep_user: bool,
-) -> Result<Vec<UploadId>, DatabaseError> {
+) -> Result<Erased, DatabaseError> {
     // What has come together in years takes longer than a statement may.
     while remove_final(database, user_id).await? >= REMOVED_AT_ONCE {}
     database
         .within(async {
             let mut session = database.session().await?;
             session.begin(Durability::Durable).await?;
-            session.execute(LOCK_USER, &[&user_id]).await?;
+            let shown = session.optional(LOCK_USER, &[&user_id]).await?;
+            let picture = shown.map(|row| column(&row, "picture_key")).transpose()?.flatten();
             let unfinished = unfinished_uploads(&mut session, user_id).await?;
             if keep_user {
                 empty_user(&mut session, user_id).await?;
@@ -123,7 +140,7 @@ pub async fn erase_user(
                 remove_user(&mut session, user_id).await?;
             }
             session.commit().await?;
-            Ok(unfinished)
+            Ok(Erased { unfinished, picture })
         })
         .await
 }

@@ -18,8 +18,8 @@ mod sweep;
 
 pub use accept::{Accepted, accept, mark_published};
 pub use changes::{listen_for_changes, notify_changed, uploads};
-pub use claims::{Claim, ClaimedJob, claim, renew_claim};
-pub use client_deletes::{WithoutPicture, cancel_upload, delete_picture, erase_user};
+pub use claims::{Claim, Claimed, ClaimedJob, claim, renew_claim};
+pub use client_deletes::{Erased, WithoutPicture, cancel_upload, delete_picture, erase_user};
 pub use dead::{
     FailedUpload, ReplayedUpload, count_failed, failed_upload, failed_uploads, replay_failed, whole_upload,
 };

@@ -122,6 +122,15 @@ pub async fn take_unpublished(database: &Database, batch: i64) -> Result<Vec<Due
     take(database, sql, batch, None).await
 }
 
+/// A message of a queued upload that was published before this time is lost, if `$2` seconds are enough for any other
+/// and `$3` says whether the queue has nothing ready.
+pub(super) const LOST_BEFORE: &str = "least(now(), CASE WHEN $3 THEN now() ELSE (
+        -- Of those that were published once: one that was sent again says nothing of the order.
+        -- Where nothing was claimed yet, nothing is known, and least() would pass over a NULL.
+        SELECT coalesce(max(published_at), '-infinity') FROM uploads
+        WHERE status IN ('processing', 'succeeded', 'rejected', 'failed', 'superseded')
+            AND published_at IS NOT NULL AND requeued_for IS NULL) END) - make_interval(secs => $2)";
+
 /// Takes a batch of jobs whose message must be lost: published longer than a lease ago, and either the queue
 /// has nothing ready, or uploads that were published a lease later have already been claimed. A long healthy
 /// backlog is neither.
@@ -134,18 +143,15 @@ pub async fn take_lost_messages(
     lease: Duration,
     queue_is_empty: bool,
 ) -> Result<Vec<DueJob>, DatabaseError> {
-    let sql = "-- take_lost_messages
+    let sql = format!(
+        "-- take_lost_messages
         UPDATE uploads SET published_at = now(), requeued_for = 'message_lost'
         WHERE id IN (
-            SELECT id FROM uploads WHERE status = 'queued' AND run_after <= now()
-                AND published_at < least(now(), CASE WHEN $3 THEN now() ELSE (
-                    -- Of those that were published once: one that was sent again says nothing of the order.
-                    SELECT max(published_at) FROM uploads
-                    WHERE status IN ('processing', 'succeeded', 'rejected', 'failed', 'superseded')
-                        AND published_at IS NOT NULL AND requeued_for IS NULL) END) - make_interval(secs => $2)
+            SELECT id FROM uploads WHERE status = 'queued' AND run_after <= now() AND published_at < {LOST_BEFORE}
             ORDER BY published_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, trace_context, 'message_lost' AS reason";
-    take(database, sql, batch, Some((seconds(lease), queue_is_empty))).await
+        RETURNING id, trace_context, 'message_lost' AS reason"
+    );
+    take(database, &sql, batch, Some((seconds(lease), queue_is_empty))).await
 }
 
 async fn take(

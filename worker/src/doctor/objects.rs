@@ -1,9 +1,12 @@
 //! The bucket in the order of its keys, to be laid beside rows in the same order.
 
-use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, Peekable};
+use super::{Examination, orphans::Suspects};
+use futures_util::{
+    StreamExt,
+    stream::{BoxStream, Peekable},
+};
 use pfp_shared::storage::{Storage, StorageError, StoredObject};
-use std::pin::Pin;
+use std::{collections::BTreeMap, pin::Pin};
 
 /// The objects of a prefix that are still to be compared.
 pub(super) struct Objects(Peekable<BoxStream<'static, Result<StoredObject, StorageError>>>);
@@ -14,13 +17,40 @@ impl Objects {
         Ok(Self(storage.objects(prefix).await?.peekable()))
     }
 
-    /// The next ones up to a key, the last of a page of rows (`None`: there are no more rows), at most `most` of them:
-    /// asked until there are none, it keeps memory flat however many lie between two rows.
-    pub(super) async fn up_to(
+    /// Lays the objects up to a key, the last of a page of rows (`None`: there are no more rows), beside what those rows
+    /// name. Objects that no row names become suspects; returned are the rows whose objects are missing or don't fit.
+    pub(super) async fn beside<T>(
         &mut self,
+        mut named: BTreeMap<String, T>,
         last: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<StoredObject>, StorageError> {
+        fits: impl Fn(&T, &StoredObject) -> bool,
+        suspects: &mut Suspects,
+        examination: &mut Examination<'_>,
+    ) -> anyhow::Result<Vec<T>> {
+        let mut amiss = Vec::new();
+        loop {
+            let objects = self.up_to(last, examination.page).await?;
+            if objects.is_empty() {
+                break;
+            }
+            examination.findings.objects += objects.len() as i64;
+            let mut unnamed = Vec::new();
+            for object in objects {
+                match named.remove(&object.key) {
+                    Some(row) if !fits(&row, &object) => amiss.push(row),
+                    Some(_) => {}
+                    None => unnamed.push(object),
+                }
+            }
+            suspects.note(examination, unnamed).await?;
+        }
+        amiss.extend(named.into_values());
+        Ok(amiss)
+    }
+
+    /// The next ones up to that key, at most `most` of them: asked until there are none, it keeps memory flat however many
+    /// lie between two rows.
+    async fn up_to(&mut self, last: Option<&str>, most: usize) -> Result<Vec<StoredObject>, StorageError> {
         let mut objects = Vec::new();
         while objects.len() < most {
             let is_next = |object: &Result<StoredObject, StorageError>| match (object, last) {

@@ -4,8 +4,8 @@
 use super::{Examination, LOOKS_AT_ONCE, catalogue::Kind, objects::Objects, orphans::Suspects};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pfp_shared::{
-    queries,
-    storage::{PICTURES_PREFIX, PictureKey, StorageError},
+    queries::{self, NamedPicture},
+    storage::{PICTURES_PREFIX, PictureKey, StorageError, StoredObject},
 };
 use std::collections::BTreeMap;
 
@@ -18,26 +18,11 @@ pub(super) async fn compare(examination: &mut Examination<'_>) -> anyhow::Result
     loop {
         let named = queries::named_pictures(&services.database, &after, page as i64).await?;
         let last = if named.len() == page { named.last().map(|picture| picture.key.clone()) } else { None };
-        let mut expected: BTreeMap<_, _> =
-            named.into_iter().map(|picture| (picture.key, picture.is_shown)).collect();
-        let mut amiss = Vec::new();
-        loop {
-            let objects = pictures.up_to(last.as_deref(), page).await?;
-            if objects.is_empty() {
-                break;
-            }
-            examination.findings.objects += objects.len() as i64;
-            let mut unexpected = Vec::new();
-            for object in objects {
-                match expected.remove(&object.key) {
-                    Some(true) if object.size == 0 => amiss.push(object.key),
-                    Some(_) => {}
-                    None => unexpected.push(object),
-                }
-            }
-            suspects.note(examination, unexpected).await?;
-        }
-        amiss.extend(expected.into_iter().filter(|(_, is_shown)| *is_shown).map(|(key, _)| key));
+        let named = named.into_iter().map(|picture| (picture.key.clone(), picture)).collect();
+        let fits = |picture: &NamedPicture, object: &StoredObject| !picture.is_shown || object.size > 0;
+        let amiss = pictures.beside(named, last.as_deref(), fits, &mut suspects, examination).await?;
+        let amiss: Vec<_> =
+            amiss.into_iter().filter(|picture| picture.is_shown).map(|picture| picture.key).collect();
         for keys in amiss.chunks(page) {
             pictures_amiss(examination, keys).await?;
         }

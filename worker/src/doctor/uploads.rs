@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use pfp_shared::{
     failure::{Failure, FailureCode},
     queries::{self, CheckedUpload, Claim, NeedsStaged, Release, StagedNeed},
-    storage::{STAGING_PREFIX, StorageError, staged_key},
+    storage::{STAGING_PREFIX, StorageError, StoredObject, staged_key},
     upload::UploadId,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -26,7 +26,18 @@ pub(super) async fn compare(examination: &mut Examination<'_>) -> anyhow::Result
         unshown_pictures(examination, &uploads).await?;
         // Only a full page has more after it; behind the last row come all objects that are left.
         let last = if uploads.len() == page { uploads.last().map(|upload| upload.id) } else { None };
-        let amiss = beside(examination, &mut staged, &mut suspects, &uploads, last).await?;
+        let named = uploads
+            .into_iter()
+            .filter(|upload| upload.staged != StagedNeed::Unneeded)
+            .map(|upload| (staged_key(upload.id), upload))
+            .collect();
+        let fits = |upload: &CheckedUpload, object: &StoredObject| {
+            upload.staged != StagedNeed::Needed || upload.size_bytes == object.size
+        };
+        let bound = last.map(staged_key);
+        let amiss = staged.beside(named, bound.as_deref(), fits, &mut suspects, examination).await?;
+        let needed = amiss.iter().filter(|upload| upload.staged == StagedNeed::Needed);
+        let amiss: Vec<_> = needed.map(|upload| upload.id.0).collect();
         for ids in amiss.chunks(page) {
             staged_amiss(examination, ids).await?;
         }
@@ -34,44 +45,6 @@ pub(super) async fn compare(examination: &mut Examination<'_>) -> anyhow::Result
         after = last.0;
     }
     suspects.settle(examination).await
-}
-
-/// Lays what is staged beside a page of uploads. Returns the uploads whose objects seem to be missing or damaged.
-async fn beside(
-    examination: &mut Examination<'_>,
-    staged: &mut Objects,
-    suspects: &mut Suspects,
-    uploads: &[CheckedUpload],
-    last: Option<UploadId>,
-) -> anyhow::Result<Vec<Uuid>> {
-    let mut expected: BTreeMap<_, _> = uploads
-        .iter()
-        .filter(|upload| upload.staged != StagedNeed::Unneeded)
-        .map(|upload| (staged_key(upload.id), upload))
-        .collect();
-    let mut amiss = Vec::new();
-    let bound = last.map(staged_key);
-    loop {
-        let objects = staged.up_to(bound.as_deref(), examination.page).await?;
-        if objects.is_empty() {
-            break;
-        }
-        examination.findings.objects += objects.len() as i64;
-        let mut unexpected = Vec::new();
-        for object in objects {
-            match expected.remove(&object.key) {
-                Some(upload) if upload.staged == StagedNeed::Needed && upload.size_bytes != object.size => {
-                    amiss.push(upload.id.0);
-                }
-                Some(_) => {}
-                None => unexpected.push(object),
-            }
-        }
-        suspects.note(examination, unexpected).await?;
-    }
-    let missing = expected.into_values().filter(|upload| upload.staged == StagedNeed::Needed);
-    amiss.extend(missing.map(|upload| upload.id.0));
-    Ok(amiss)
 }
 
 /// The row was read, then the object is looked at, then the row is read again: an upload that needs its bytes before
@@ -115,8 +88,15 @@ async fn fail(examination: &Examination<'_>, upload: &NeedsStaged) -> anyhow::Re
         queries::mark_bytes_gone(&services.database, upload.id, &failure).await?
     } else {
         let lease = examination.worker.config.lease;
-        let claim = Claim { token: Uuid::new_v4(), unanswered: &[], lease, max_attempts: u32::MAX };
-        match queries::claim(&services.database, upload.id, claim).await? {
+        let claim = Claim {
+            token: Uuid::new_v4(),
+            unanswered: &[],
+            lease,
+            max_attempts: u32::MAX,
+            from_the_silent: true,
+            alone: true,
+        };
+        match queries::claim(&services.database, upload.id, claim).await?.job() {
             Some(job) => {
                 let release = Release { give_back: false, delay: Duration::ZERO, max_attempts: 0 };
                 queries::release(&services.database, &job, release, &failure).await? == Some(true)

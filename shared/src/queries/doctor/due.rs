@@ -1,6 +1,6 @@
 //! What should have been done long ago, and the sequence of generations.
 
-use super::super::{column, seconds};
+use super::super::{column, seconds, sweep::LOST_BEFORE};
 use crate::{
     database::{Database, DatabaseError},
     failure::FailureCode,
@@ -47,28 +47,27 @@ pub async fn overdue_uploads(
     queue_is_empty: bool,
     most: i64,
 ) -> Result<Vec<Overdue>, DatabaseError> {
-    let sql = "-- overdue_uploads
-        WITH long_ago AS (SELECT now() - make_interval(secs => $1) AS at)
+    let sql = format!(
+        "-- overdue_uploads
+        WITH long_ago AS (SELECT now() - make_interval(secs => $2) AS at)
         (SELECT 'upload_unpublished' AS kind, id::text AS subject, run_after AS since, NULL AS note,
             count(*) OVER () AS total
             FROM uploads, long_ago WHERE status = 'queued' AND published_at IS NULL AND run_after < at
-            ORDER BY run_after LIMIT $2)
+            ORDER BY run_after LIMIT $1)
         UNION ALL (SELECT 'message_lost', id::text, published_at, NULL, count(*) OVER ()
             FROM uploads, long_ago WHERE status = 'queued' AND run_after < at
-                AND published_at < least(at, CASE WHEN $3 THEN at ELSE (
-                    SELECT max(published_at) FROM uploads
-                    WHERE status IN ('processing', 'succeeded', 'rejected', 'failed', 'superseded')
-                        AND published_at IS NOT NULL AND requeued_for IS NULL) - make_interval(secs => $1) END)
-            ORDER BY published_at LIMIT $2)
+                AND published_at < {LOST_BEFORE}
+            ORDER BY published_at LIMIT $1)
         UNION ALL (SELECT 'claim_lost', id::text, lease_until, NULL, count(*) OVER ()
             FROM uploads, long_ago WHERE status = 'processing' AND lease_until < at
-            ORDER BY lease_until LIMIT $2)
+            ORDER BY lease_until LIMIT $1)
         UNION ALL (SELECT 'reservation_lost', id::text, lease_until, NULL, count(*) OVER ()
             FROM uploads, long_ago WHERE status = 'receiving' AND lease_until < at
-            ORDER BY lease_until LIMIT $2)";
+            ORDER BY lease_until LIMIT $1)"
+    );
     let work = async {
         let mut session = database.session().await?;
-        let rows = session.rows(sql, &[&seconds(grace), &most, &queue_is_empty]).await?;
+        let rows = session.rows(&sql, &[&most, &seconds(grace), &queue_is_empty]).await?;
         rows.iter().map(Overdue::read).collect()
     };
     database.within(work).await
