@@ -1,10 +1,12 @@
 //! The listing of the bucket, which finds what no row names.
 
-use pfp_shared::storage::PictureKey;
+use futures_util::{StreamExt, stream};
+use pfp_shared::{failpoint::Failpoint, storage::PictureKey};
 use pfp_tests::{
     pictures,
     system::{Setup, TestSystem},
 };
+use std::os::unix::process::ExitStatusExt;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_that_no_row_names_are_found_and_deleted() {
@@ -37,14 +39,44 @@ async fn too_many_unnamed_objects_raise_an_alarm_and_stay_until_forced() {
     system.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_whose_worker_dies_goes_on_where_it_was_and_counts_each_object_once() {
+    let mut system = Setup::new().start().await;
+    plant(&system, 1_100).await;
+    system.workers[0].terminate().await;
+    let dying = format!("{}=1*return", Failpoint::ListingSaved.as_str());
+    system.settings.insert("FAILPOINTS".to_owned(), dying);
+    // A thousand and a hundred, of pictures and of staged objects.
+    for batch in 1..=4 {
+        let swept = system.worker_command(&["sweep"]);
+        assert_eq!(swept.status.signal(), Some(9), "{}", String::from_utf8_lossy(&swept.stdout));
+        let held = "SELECT count(*) FROM object_deletions WHERE retry_at = 'infinity'";
+        let expected = [0, 1_000, 1_100, 2_100, 2_200][batch];
+        assert_eq!(system.database.count(held).await, expected, "after batch {batch}");
+    }
+    let swept = system.worker_command(&["sweep"]);
+    let told = String::from_utf8_lossy(&swept.stdout);
+    assert!(told.contains("2200 objects listed, 2200 named by no row"), "{told}");
+    assert!(
+        told.contains("none was deleted"),
+        "the alarm counts what was found before the deaths too: {told}"
+    );
+    assert_eq!(system.objects().await.len(), 2_200);
+    system.settings.remove("FAILPOINTS");
+    assert!(system.worker_command(&["sweep", "--force"]).status.success());
+    assert_eq!(system.objects().await, Vec::<String>::new());
+    system.stop().await;
+}
+
 /// Puts as many pictures and as many staged objects that nothing names, after the worker's own first listing, which
 /// would find some of them.
 async fn plant(system: &TestSystem, count: u32) {
     system.listed().await;
-    for number in 0..count {
+    let puts = (0..count).map(async |number| {
         let key = PictureKey::parse(&format!("{number:032x}.png")).unwrap();
         system.storage.put_picture(&key, b"nobody's".to_vec()).await.unwrap();
         let id = uuid::Uuid::now_v7();
         system.storage.put_staged(&format!("staging/{id}"), vec!["nobody's".into()]).await.unwrap();
-    }
+    });
+    stream::iter(puts).buffer_unordered(16).collect::<Vec<()>>().await;
 }
