@@ -59,7 +59,7 @@ pub(crate) async fn break_until(end: Instant, mut plan: Plan, system: &Shared) -
         if fault.kind == Kind::Freeze {
             happened.longest_freeze = happened.longest_freeze.max(length);
         }
-        tracing_line(&format!("{fault} for {:.1} s", length.as_secs_f64()));
+        say(&format!("{fault} for {:.1} s", length.as_secs_f64()));
         let (system, broken) = (Arc::clone(system), Arc::clone(&broken));
         under_way.push(async move {
             match fault.target {
@@ -77,7 +77,7 @@ pub(crate) async fn break_until(end: Instant, mut plan: Plan, system: &Shared) -
 }
 
 /// A line for whoever watches.
-pub(crate) fn tracing_line(text: &str) {
+pub(crate) fn say(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{} {text}", clock());
 }

@@ -1,7 +1,8 @@
 //! Everything at once: two APIs and three workers, many users, and a fault every few seconds, from a seed. At the end
 //! every promise is looked at from outside: nothing lost, nothing stale, nothing dangling, nothing left over.
 //!
-//! `chaos [--minutes M] [--seed S]`; `tests/run.sh chaos` starts it with servers of its own.
+//! `chaos [--minutes M] [--seed S] [--least-uploads N] [--least-faults N]`; `tests/run.sh chaos` starts it with servers of
+//! its own.
 #![allow(clippy::panic, reason = "a test fails by a panic that says what is wrong")]
 
 mod clients;
@@ -14,10 +15,10 @@ mod verdict;
 
 use crate::{
     clients::Actor,
-    faults::{Shared, break_until, tracing_line},
-    plan::Plan,
+    faults::{Happened, Shared, break_until, say},
+    plan::{Fault, Plan},
     promises::Promises,
-    summary::Summary,
+    summary::{Settled, Summary},
 };
 use futures_util::{StreamExt, stream};
 use pfp_tests::{
@@ -49,8 +50,8 @@ const FINAL_WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> pfp_tests::Result<ExitCode> {
-    let (minutes, seed) = options()?;
-    tracing_line(&format!("chaos for {minutes} minutes, seed {seed}"));
+    let Options { minutes, seed, least_uploads, least_faults } = Options::read(std::env::args().skip(1))?;
+    say(&format!("chaos for {minutes} minutes, seed {seed}"));
     let mut chance = Chance::new(seed);
     let files = Arc::new(files::all(&mut chance)?);
     let system: Shared = Arc::new(Mutex::new(start().await));
@@ -84,8 +85,12 @@ async fn main() -> pfp_tests::Result<ExitCode> {
     let system = Arc::into_inner(system).ok_or("the system is still in use")?.into_inner();
     let settled = settle(&system, healed, &promises).await;
     let ends = judge(&system, &promises, &files).await;
+    let faults: usize = happened.counts.values().sum();
+    let left_to_the_listing = leaks(&system, faults, &promises).await;
     leftovers(&system, &promises).await;
-    let summary = Summary::take(&system, minutes, seed, &happened, settled, ends, &promises).await;
+    enough(least_uploads, least_faults, &happened, &promises);
+    let settled = Settled { took: settled, ends, left_to_the_listing };
+    let summary = Summary::take(&system, minutes, seed, &happened, settled, &promises).await;
     summary.print()?;
     let kept = promises.broken().is_empty();
     if kept {
@@ -96,19 +101,44 @@ async fn main() -> pfp_tests::Result<ExitCode> {
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// `--minutes M --seed S`: two minutes, and a seed of the clock.
-fn options() -> pfp_tests::Result<(f64, u64)> {
-    let (mut minutes, mut seed) = (2.0, SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
-    let mut arguments = std::env::args().skip(1);
-    while let Some(name) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
-        match name.as_str() {
-            "--minutes" => minutes = value.parse()?,
-            "--seed" => seed = value.parse()?,
-            _ => return Err(format!("{name} isn't known: chaos [--minutes M] [--seed S]").into()),
+/// What was asked for: two minutes, a seed of the clock, and no least of anything.
+struct Options {
+    minutes: f64,
+    seed: u64,
+    least_uploads: usize,
+    least_faults: usize,
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> pfp_tests::Result<Self> {
+        let seed = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let mut options = Self { minutes: 2.0, seed, least_uploads: 0, least_faults: 0 };
+        while let Some(name) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+            match name.as_str() {
+                "--minutes" => options.minutes = value.parse()?,
+                "--seed" => options.seed = value.parse()?,
+                "--least-uploads" => options.least_uploads = value.parse()?,
+                "--least-faults" => options.least_faults = value.parse()?,
+                _ => return Err(format!("{name} isn't known").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// A run that proves too little isn't taken for a good one.
+fn enough(least_uploads: usize, least_faults: usize, happened: &Happened, promises: &Promises) {
+    let accepted = promises.accepted();
+    if accepted < least_uploads {
+        promises.broke(format!("TOO LITTLE: {accepted} uploads were accepted, of {least_uploads} at least"));
+    }
+    for fault in Fault::all() {
+        let count = happened.counts.get(&fault).copied().unwrap_or_default();
+        if count < least_faults {
+            promises.broke(format!("TOO LITTLE: {fault} came {count} times, of {least_faults} at least"));
         }
     }
-    Ok((minutes, seed))
 }
 
 /// With every lease and time-out as it is by default.
@@ -123,7 +153,7 @@ async fn start() -> TestSystem {
 
 /// Waits until everything is final; returns how long that took since all was healed.
 async fn settle(system: &TestSystem, healed: Instant, promises: &Promises) -> Duration {
-    tracing_line("all is healed; waiting until every upload is final");
+    say("all is healed; waiting until every upload is final");
     let unfinished = "SELECT count(*) FROM uploads WHERE status IN ('receiving', 'queued', 'processing')";
     until("every upload is final", FINAL_WITHIN * 3, async || {
         (system.database.count(unfinished).await == 0).then_some(())
@@ -146,6 +176,22 @@ async fn judge(system: &TestSystem, promises: &Promises, files: &[files::File]) 
         *ends.entry(end).or_default() += count;
     }
     ends
+}
+
+/// Before anything lists the bucket: what is in it that no row names, and no deletion. Only a put that was under way in
+/// a process or a store when that broke may have come too late for its deletion, so there are fewer than faults.
+async fn leaks(system: &TestSystem, faults: usize, promises: &Promises) -> usize {
+    let pending = "SELECT count(*) FROM object_deletions";
+    until("every listed object is deleted", FINAL_WITHIN * 3, async || {
+        (system.database.count(pending).await == 0).then_some(())
+    })
+    .await;
+    let named = system.named_objects().await;
+    let left: Vec<_> = system.objects().await.into_iter().filter(|key| !named.contains(key)).collect();
+    if left.len() > faults {
+        promises.broke(format!("LEAKED: {} objects, by {faults} faults: {left:?}", left.len()));
+    }
+    left.len()
 }
 
 /// After a full sweep the bucket holds exactly what rows name, and the doctor finds nothing.

@@ -104,7 +104,7 @@ impl Promises {
 
     /// Notes a promise that was broken.
     pub(crate) fn broke(&self, what: String) {
-        crate::faults::tracing_line(&format!("BROKEN: {what}"));
+        crate::faults::say(&format!("BROKEN: {what}"));
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 

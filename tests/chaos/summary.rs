@@ -8,14 +8,24 @@ use std::{collections::BTreeMap, io::Write, time::Duration};
 #[derive(Debug)]
 pub(crate) struct Summary(Vec<(&'static str, String)>, Vec<String>);
 
+/// How a run came to rest.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// How long after the last healing all was final.
+    pub(crate) took: Duration,
+    /// Uploads by how they ended.
+    pub(crate) ends: BTreeMap<String, usize>,
+    /// Objects that no row names and no deletion, which only the listing finds.
+    pub(crate) left_to_the_listing: usize,
+}
+
 impl Summary {
     pub(crate) async fn take(
         system: &TestSystem,
         minutes: f64,
         seed: u64,
         happened: &Happened,
-        settled: Duration,
-        ends: BTreeMap<String, usize>,
+        settled: Settled,
         promises: &Promises,
     ) -> Self {
         let number = async |sql: &str| system.database.count(sql).await;
@@ -30,7 +40,7 @@ impl Summary {
             ("minutes", format!("{minutes}")),
             ("seed", seed.to_string()),
             ("uploads accepted", promises.accepted().to_string()),
-            ("uploads by end", listed(ends.iter().map(|(end, count)| (end.clone(), *count)))),
+            ("uploads by end", listed(settled.ends.iter().map(|(end, count)| (end.clone(), *count)))),
             ("answers", listed(promises.answers().into_iter())),
             ("faults", happened.counts.values().sum::<usize>().to_string()),
             (
@@ -43,7 +53,8 @@ impl Summary {
             ("claims beyond the first", (claimed - done).to_string()),
             ("attempts counted beyond the first", (counted - done).to_string()),
             ("longest from accepted to final", format!("{} s", number(longest).await)),
-            ("final after the last healing", format!("{:.1} s", settled.as_secs_f64())),
+            ("final after the last healing", format!("{:.1} s", settled.took.as_secs_f64())),
+            ("objects left to the listing", settled.left_to_the_listing.to_string()),
             ("promises broken", broken.len().to_string()),
         ];
         Self(lines, broken)

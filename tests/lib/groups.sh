@@ -83,7 +83,8 @@ group_soak() {
   binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
   PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test faults -- --test-threads=1 || return 1
   # At least half an hour, twenty of each fault and ten thousand uploads.
-  cargo run --locked --quiet -p pfp-tests --bin chaos -- --minutes 40 "${CHAOS[@]}" || return 1
+  cargo run --locked --quiet -p pfp-tests --bin chaos -- \
+    --minutes 42 --least-uploads 10000 --least-faults 20 "${CHAOS[@]}" || return 1
   servers servers PFP_TEST_SERVERS || return 1
   PFP_TEST_ROUNDS=20 cargo test --locked -p pfp-tests --test integration -- row_11 || return 1
   # Other requests each time; it prints the seed that repeats them.
