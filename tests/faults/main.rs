@@ -9,12 +9,18 @@ mod processes;
 mod store;
 
 use pfp_tests::{
+    fault_rows,
     load::Report,
     servers::Servers,
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
 };
 use std::time::Duration;
+
+#[test]
+fn whatever_is_named_by_a_row_here_is_run() {
+    assert_eq!(fault_rows::in_sources("faults"), fault_rows::in_this_program());
+}
 
 /// An API and two workers on servers that may be taken down, past their first listing, so that whatever a fault
 /// leaves in the bucket is still there at the end of the test.

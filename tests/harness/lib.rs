@@ -17,6 +17,7 @@ pub mod chaos_store;
 pub mod client;
 pub mod database;
 pub mod events;
+pub mod fault_rows;
 pub mod key_server;
 pub mod load;
 pub mod pictures;

@@ -242,12 +242,11 @@ impl TestSystem {
     /// names or rows that name no object, processes that don't end in good order, secrets in logs.
     ///
     /// # Panics
-    /// Something is left.
+    /// Something is left, or there is no worker that could take it away.
     pub async fn finish(mut self) {
-        if self.workers.iter_mut().any(Process::is_running) {
-            self.quiet().await;
-            assert_eq!(self.objects().await, self.named_objects().await, "bucket and rows differ");
-        }
+        assert!(self.workers.iter_mut().any(Process::is_running), "without a worker a system is stopped");
+        self.quiet().await;
+        assert_eq!(self.objects().await, self.named_objects().await, "bucket and rows differ");
         self.stop().await;
     }
 
