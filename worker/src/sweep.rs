@@ -46,11 +46,13 @@ pub async fn sweep_regularly(worker: Arc<Worker>) {
         if worker.services.dependencies.trouble(Dependency::Database).is_some() {
             continue;
         }
+        let sweeping = Instant::now();
         tokio::select! {
             // What is cut off is taken up by the next sweep.
             () = worker.must_release.cancelled() => return,
-            swept = sweep_once(&worker) => if let Err(error) = swept {
-                tracing::warn!(%error, "a sweep broke off");
+            swept = sweep_once(&worker) => match swept {
+                Ok(_) => metrics::histogram!("pfp_sweep_duration_seconds").record(sweeping.elapsed().as_secs_f64()),
+                Err(error) => tracing::warn!(%error, "a sweep broke off"),
             }
         }
         let counting = Instant::now();
