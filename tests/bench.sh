@@ -7,13 +7,18 @@ source tests/lib/environment.sh
 
 usage() {
   cat <<'HELP'
-usage: tests/bench.sh [WHAT...]
+usage: tests/bench.sh [WHAT...] [--finished N] [--queued N] [--rounds N] [--uploads N]
 
   wait      two thousand clients that wait on one API: how soon each is told, and what they cost
   crowd     what slow clients cost the others, and a thousand uploads at once: memory, answers, and how soon all are in
   accept    uploads accepted a second and processor time in the API, beside the same bytes put straight to MinIO
+  backlog   what a backlog and a long history cost: uploads and jobs a second beside an empty system, sweeps, the doctor;
+            --finished (1000000) and --queued (100000) uploads, --rounds (19) of --uploads (1000)
 HELP
 }
+
+# The sizes of the backlog.
+BACKLOG=()
 
 bench_accept() {
   servers servers PFP_TEST_SERVERS && pictures || return 1
@@ -35,11 +40,28 @@ bench_crowd() {
   PFP_TEST_BIN=$CARGO_TARGET_DIR/release "$CARGO_TARGET_DIR/release/bench-crowd"
 }
 
+bench_backlog() {
+  servers servers PFP_TEST_SERVERS || return 1
+  cargo build --release --locked -p pfp-api -p pfp-worker -p pfp-tests || return 1
+  PFP_TEST_BIN=$CARGO_TARGET_DIR/release "$CARGO_TARGET_DIR/release/bench-backlog" "${BACKLOG[@]}"
+}
+
 main() {
-  local what
-  case ${1:-} in -h | --help | help) usage && exit 0 ;; esac
-  (($#)) || set -- accept wait crowd
-  for what in "$@"; do
+  local what wanted=()
+  while (($#)); do
+    case $1 in
+      -h | --help | help) usage && exit 0 ;;
+      --finished | --queued | --rounds | --uploads)
+        (($# > 1)) || { usage >&2 && exit 2; }
+        BACKLOG+=("$1" "$2")
+        shift
+        ;;
+      *) wanted+=("$1") ;;
+    esac
+    shift
+  done
+  ((${#wanted[@]})) || wanted=(accept wait crowd backlog)
+  for what in "${wanted[@]}"; do
     declare -F "bench_$what" >/dev/null || { usage >&2 && exit 2; }
     "bench_$what" || exit 1
   done

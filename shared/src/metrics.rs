@@ -83,6 +83,7 @@ fn describe() {
     describe_gauge!("pfp_outbox_unpublished", "Uploads whose message is still to be published.");
     describe_gauge!("pfp_object_deletions_pending", "Objects that are still to be deleted.");
     describe_gauge!("pfp_queue_messages", "Messages that are ready, by queue.");
+    describe_histogram!("pfp_sweep_duration_seconds", Unit::Seconds, "Time of a sweep that came to its end.");
     describe_counter!("pfp_republished_total", "Messages published by a sweeper, by why.");
     describe_gauge!("pfp_dependency_up", "1 while a dependency works, else 0.");
     describe_counter!("pfp_panics_total", "Panics that were caught.");

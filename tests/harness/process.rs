@@ -188,7 +188,13 @@ impl Process {
     /// Its resident memory now and at its highest, in bytes.
     #[must_use]
     pub fn memory(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        Self::memory_of(self.pid())
+    }
+
+    /// The same of any process; zeros when there is none of this id any more.
+    #[must_use]
+    pub fn memory_of(pid: u32) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
             line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() << 10

@@ -34,6 +34,7 @@ const OF_A_WORKER: &[&str] = &[
     "pfp_outbox_unpublished",
     "pfp_object_deletions_pending",
     "pfp_queue_messages",
+    "pfp_sweep_duration_seconds",
     "pfp_republished_total",
     "pfp_dependency_up",
     "pfp_panics_total",
