@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | one user who may be erased and come back | several users: they share nothing but the sequence of generations |
 //! | two uploads, each with its API process | idempotency keys and limits: they decide whether a row is reserved |
-//! | two workers that claim whatever they like, at any time | messages: that is what duplicates, losses and any order of them come to |
+//! | two workers that claim whatever they like, at any time | messages: that is what duplicates, losses and any order of them come to; `messages` is a model of who sends them |
 //! | frozen processes, as lost leases of the living | clocks: a lease may be lost at any time |
 //! | attempts that may be used up at any time | their number: both ways are tried each time |
 //! | statements whose answer is lost; an accept that is carried out late | a late claim: another worker's, which then dies |
@@ -30,6 +30,7 @@ mod fingerprint;
 mod fold;
 mod invariants;
 mod keys;
+mod messages;
 mod mutations;
 mod protocol;
 mod rest;

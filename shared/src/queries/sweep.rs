@@ -113,19 +113,20 @@ impl DueJob {
 /// The database failed.
 pub async fn take_unpublished(database: &Database, batch: i64) -> Result<Vec<DueJob>, DatabaseError> {
     let sql = "-- take_unpublished
-        UPDATE uploads SET published_at = now()
+        UPDATE uploads SET published_at = now(), requeued_for = coalesce(requeued_for, 'unpublished')
         WHERE id IN (
             SELECT id FROM uploads WHERE status = 'queued' AND published_at IS NULL AND run_after <= now()
                 AND run_after <= now() - CASE WHEN requeued_for IS NULL THEN interval '2 seconds' ELSE interval '0' END
             ORDER BY run_after LIMIT $1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, trace_context, coalesce(requeued_for, 'unpublished') AS reason";
+        RETURNING id, trace_context, requeued_for AS reason";
     take(database, sql, batch, None).await
 }
 
 /// A message of a queued upload that was published before this time is lost, if `$2` seconds are enough for any other
 /// and `$3` says whether the queue has nothing ready.
 pub(super) const LOST_BEFORE: &str = "least(now(), CASE WHEN $3 THEN now() ELSE (
-        -- Of those that were published once: one that was sent again says nothing of the order.
+        -- Of those that their APIs published: one that a sweeper sent may have an earlier message in the queue, and
+        -- says nothing of the order.
         -- Where nothing was claimed yet, nothing is known, and least() would pass over a NULL.
         SELECT coalesce(max(published_at), '-infinity') FROM uploads
         WHERE status IN ('processing', 'succeeded', 'rejected', 'failed', 'superseded')
