@@ -6,7 +6,12 @@ use crate::{
     picture::{Picture, PictureOptions, inspect, make_picture},
 };
 use bytes::Bytes;
-use pfp_shared::{crop::Crop, failpoint::Failpoint, failure::Failure, memory::MemoryBudget};
+use pfp_shared::{
+    crop::Crop,
+    failpoint::Failpoint,
+    failure::Failure,
+    memory::{MemoryBudget, ReservedMemory},
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -63,23 +68,30 @@ impl Kitchen {
         }
     }
 
-    /// Makes a picture of a file.
+    /// Makes a picture of a file, whose memory is held for as long as a thread works on it.
     ///
     /// # Errors
     /// The image is at fault; or making it panicked or got stuck, which counts as an attempt.
-    pub async fn make(&self, file: Bytes, crop: Option<Crop>) -> Result<Picture, JobError> {
+    pub async fn make(
+        &self,
+        file: Bytes,
+        file_memory: ReservedMemory,
+        crop: Option<Crop>,
+    ) -> Result<Picture, JobError> {
         let Ok(thread) = Arc::clone(&self.threads).acquire_owned().await else {
             return Err(JobError::Stopping);
         };
-        let options = Arc::clone(&self.options);
-        let header = file.clone();
-        let looked_at = self.run(move || inspect(&header, &options)).await?;
-        let inspected = looked_at.or_reject()?;
+        // What is held goes along with the work: it lives as long as the thread works, also when nobody waits for it any
+        // more.
+        let held = (thread, file_memory);
+        let (options, header) = (Arc::clone(&self.options), file.clone());
+        let looked_at =
+            self.run(move || inspect(&header, &options).map(|inspected| (inspected, held))).await?;
+        let (inspected, held) = looked_at.or_reject()?;
         let reserved = self.memory.reserve(inspected.memory).await;
         let options = Arc::clone(&self.options);
         let work = move || {
-            // Both live as long as the thread works, also when nobody waits for it any more.
-            let _held = (thread, reserved);
+            let _held = (held, reserved);
             let made = make_picture(&file, &inspected, crop, &options);
             Failpoint::JobMade.reached();
             made

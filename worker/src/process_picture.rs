@@ -75,7 +75,8 @@ async fn work_on(worker: &Worker, job: ClaimedJob, claimed_at: tokio::time::Inst
     let database = worker.services.database.clone();
     let lease = LeaseKeeper::start(database, job.clone(), worker.config.lease, claimed_at);
     let work = make_and_promote(worker, &job, &lease);
-    let ((), result) = tokio::join!(worker.services.tell_changed(job.id), work);
+    let begun = [job.id];
+    let ((), result) = tokio::join!(worker.services.tell_changed(&begun), work);
     drop(lease);
     settle(worker, &job, result).await
 }
@@ -136,7 +137,7 @@ async fn make_and_promote(
 async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, JobError> {
     let crop = job.crop.clone().map(serde_json::from_value::<Crop>).transpose();
     let crop = crop.map_err(|error| JobError::Retry(format!("the stored crop can't be read: {error}")))?;
-    let _held = worker.file_memory.reserve(job.size_bytes).await;
+    let held = worker.file_memory.reserve(job.size_bytes).await;
     let started = Instant::now();
     let file = worker.services.storage.get(&staged_key(job.id), job.size_bytes).await;
     let file = match file {
@@ -153,7 +154,7 @@ async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, Jo
     stage_took("fetch", started);
     Failpoint::JobFetched.reached();
     let started = Instant::now();
-    let picture = worker.kitchen.make(file, crop).await?;
+    let picture = worker.kitchen.make(file, held, crop).await?;
     stage_took("picture", started);
     Ok(picture.bytes)
 }
