@@ -67,7 +67,7 @@ pub async fn cancel_upload(
     for _ in 0..TRIES {
         if let Some(row) = queries::cancel_upload(database, &user.id, id).await? {
             tracing::info!(upload_id = %id, "cancelled");
-            state.services.tell_changed(id).await;
+            state.services.tell_changed(&[id]).await;
             return Ok(shown(&state, &row, &HeaderMap::new()));
         }
         let row = queries::upload_of_user(database, &user.id, id).await?.ok_or_else(not_found)?;

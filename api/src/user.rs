@@ -36,7 +36,7 @@ pub async fn delete_picture(
     stop_serving(&state, deleted.as_ref().and_then(|deleted| deleted.picture.clone())).await;
     if let Some(upload_id) = deleted.as_ref().and_then(|deleted| deleted.upload) {
         tracing::info!(%upload_id, "the picture was deleted");
-        state.services.tell_changed(upload_id).await;
+        state.services.tell_changed(&[upload_id]).await;
     }
     answer(&state, user, deleted.map(|deleted| deleted.user).as_ref())
 }
@@ -49,9 +49,7 @@ pub async fn erase(State(state): State<AppState>, user: AuthenticatedUser) -> Re
     let erased = queries::erase_user(&state.database_of(&user), &user.id, keep_user).await?;
     tracing::info!("a user was erased");
     stop_serving(&state, erased.picture).await;
-    for id in erased.unfinished {
-        state.services.tell_changed(id).await;
-    }
+    state.services.tell_changed(&erased.unfinished).await;
     Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response())
 }
 

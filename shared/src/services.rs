@@ -76,9 +76,12 @@ impl Services {
         })
     }
 
-    /// Tells clients that wait for an upload that it has changed. If that fails they hear of it some seconds later.
-    pub async fn tell_changed(&self, id: UploadId) {
-        if let Err(error) = queries::notify_changed(&self.database, id).await {
+    /// Tells clients that wait for these uploads that they have changed. If that fails they hear of it some seconds later.
+    pub async fn tell_changed(&self, ids: &[UploadId]) {
+        if ids.is_empty() {
+            return;
+        }
+        if let Err(error) = queries::notify_changed(&self.database, ids).await {
             tracing::debug!(%error, "nobody could be told of a change");
         }
     }

@@ -84,6 +84,8 @@ async fn promotion_breaks(planned: Break) {
     until("it has broken", PATIENCE, async || wire.has_broken().then_some(())).await;
     assert_eq!(ada.me().await["profile_picture_url"], upload["picture_url"]);
     assert!(!ada.picture().await.is_empty(), "{planned:?}: the address works");
+    // Either way it is told and counted as what it is.
+    system.workers[1].shows("pfp_jobs_total{outcome=\"succeeded\"} 1").await;
     // What the transaction has listed is left to the worker for half a minute, unless an operator sweeps.
     let swept = system.worker_command(&["sweep"]);
     assert!(swept.status.success(), "{}", String::from_utf8_lossy(&swept.stderr));

@@ -127,7 +127,7 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
         until_answered(worker, || queries::release(&worker.services.database, job, release, &exhausted))
             .await;
     if matches!(released, Some(Some(_))) {
-        worker.services.tell_changed(job.id).await;
+        worker.services.tell_changed(&[job.id]).await;
     }
     match released {
         Some(Some(true)) => Outcome::Failed,
@@ -179,22 +179,28 @@ where
     }
 }
 
-/// The claim is another worker's, or its upload is gone. Our picture may have been put after whoever took over
-/// had its key deleted: it is listed, unless a row names it, as one does when a promotion went through whose
-/// answer was lost.
+/// The claim is another worker's, or its upload is gone, or a promotion went through whose answer was lost: then a row
+/// names our picture. Else that may have been put after whoever took over had its key deleted, and is listed.
 async fn claim_is_gone(worker: &Worker, job: &ClaimedJob) -> Outcome {
     let key = job.picture_key.as_str();
-    if let Err(error) = queries::list_if_unnamed(&worker.services.database, key).await {
-        tracing::warn!(%error, key, "a picture that nobody needs is left to the listing");
+    match queries::list_if_unnamed(&worker.services.database, key).await {
+        Ok(true) => Outcome::Stale,
+        Ok(false) => {
+            worker.services.tell_changed(&[job.id]).await;
+            Outcome::Succeeded
+        }
+        Err(error) => {
+            tracing::warn!(%error, key, "a picture that nobody needs is left to the listing");
+            Outcome::Stale
+        }
     }
-    Outcome::Stale
 }
 
 /// Tells waiting clients, and deletes what a transaction has listed. What can't be deleted now is left to the sweeper.
 async fn after_commit(worker: &Worker, job: &ClaimedJob, listed: &[Deletion], outcome: Outcome) -> Outcome {
     let started = Instant::now();
-    let (services, id) = (&worker.services, job.id);
-    let ((), deleted) = tokio::join!(services.tell_changed(id), delete_listed(services, listed));
+    let (services, ended) = (&worker.services, [job.id]);
+    let ((), deleted) = tokio::join!(services.tell_changed(&ended), delete_listed(services, listed));
     match deleted {
         Ok(failed) => {
             if let Some((key, error)) = failed.first() {

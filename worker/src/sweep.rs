@@ -166,8 +166,9 @@ async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
             } else {
                 tracing::warn!(%upload_id, attempts, "a job was taken from a worker that fell silent");
             }
-            worker.services.tell_changed(claim.id).await;
         }
+        let ids: Vec<_> = lost.iter().map(|claim| claim.id).collect();
+        worker.services.tell_changed(&ids).await;
         Ok(lost.len() as u64)
     })
     .await

@@ -9,14 +9,15 @@ use crate::{
 /// The channel of notifications; each carries an upload's id.
 const CHANNEL: &str = "pfp_upload_changed";
 
-/// Tells every API that an upload has changed. A statement of its own, after the commit: within a transaction it
+/// Tells every API that uploads have changed. A statement of its own, after the commit: within a transaction it
 /// would make all commits of the database wait for each other. What is lost is read by the waiting API by itself.
 ///
 /// # Errors
 /// The database failed.
-pub async fn notify_changed(database: &Database, id: UploadId) -> Result<(), DatabaseError> {
-    let sql = "-- notify_changed\nSELECT pg_notify($1, $2)";
-    let work = async { database.session().await?.execute(sql, &[&CHANNEL, &id.to_string()]).await };
+pub async fn notify_changed(database: &Database, ids: &[UploadId]) -> Result<(), DatabaseError> {
+    let sql = "-- notify_changed\nSELECT pg_notify($1, id) FROM unnest($2::text[]) AS id";
+    let ids: Vec<_> = ids.iter().map(UploadId::to_string).collect();
+    let work = async { database.session().await?.execute(sql, &[&CHANNEL, &ids]).await };
     database.within(work).await?;
     Ok(())
 }

@@ -43,18 +43,17 @@ pub async fn list_deletion(database: &Database, key: &str) -> Result<(), Databas
     Ok(())
 }
 
-/// Lists a picture for deletion unless a row names it.
+/// Lists a picture for deletion unless a row names it. Returns whether none does.
 ///
 /// # Errors
 /// The database failed.
-pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<(), DatabaseError> {
+pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<bool, DatabaseError> {
     let sql = "-- list_if_unnamed
         INSERT INTO object_deletions (object_key) SELECT $1
         WHERE NOT EXISTS (SELECT FROM uploads WHERE picture_key = $1)
             AND NOT EXISTS (SELECT FROM users WHERE picture_key = $1)
         ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
-    database.within(async { database.session().await?.execute(sql, &[&key]).await }).await?;
-    Ok(())
+    Ok(database.within(async { database.session().await?.execute(sql, &[&key]).await }).await? > 0)
 }
 
 /// Lists an upload's staged object for deletion unless its row still needs it.

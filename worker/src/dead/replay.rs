@@ -101,7 +101,6 @@ async fn publish(worker: &Worker, queued: &[ReplayedUpload]) -> anyhow::Result<(
     let services = &worker.services;
     let mut unconfirmed = Vec::new();
     for upload in queued {
-        services.tell_changed(upload.id).await;
         let context = upload.trace_context.as_deref();
         if services.publisher.publish(&Job::new(upload.id), context).await.is_err() {
             unconfirmed.push(upload.id);
@@ -110,6 +109,8 @@ async fn publish(worker: &Worker, queued: &[ReplayedUpload]) -> anyhow::Result<(
     if !unconfirmed.is_empty() {
         queries::unpublish(&services.database, &unconfirmed).await?;
     }
+    let ids: Vec<_> = queued.iter().map(|upload| upload.id).collect();
+    services.tell_changed(&ids).await;
     Ok(())
 }
 

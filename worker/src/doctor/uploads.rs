@@ -105,7 +105,7 @@ async fn fail(examination: &Examination<'_>, upload: &NeedsStaged) -> anyhow::Re
         }
     };
     if changed {
-        services.tell_changed(upload.id).await;
+        services.tell_changed(&[upload.id]).await;
     }
     Ok(())
 }
