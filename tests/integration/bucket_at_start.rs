@@ -1,8 +1,6 @@
-//! The object store: how a bucket comes to be, what is said of one that can't be used, and a store that
-//! misbehaves later on.
+//! The object store: how a bucket comes to be, and what is said of one that can't be used.
 
 mod folder;
-mod misbehaving;
 mod wrong_bucket;
 mod wrong_settings;
 

@@ -37,6 +37,7 @@ mod slow_and_leaving_clients;
 mod staging_rule;
 mod statements;
 mod stopping;
+mod store_misbehaves;
 mod sweeper;
 mod taking_back;
 mod time_outs;

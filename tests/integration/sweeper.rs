@@ -148,16 +148,17 @@ async fn an_upload_whose_attempts_are_used_up_is_failed_and_its_bytes_are_kept()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_23_staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_with_a_reason() {
-    let mut system = Setup::new().set("PFP_MAX_ATTEMPTS", "2").workers(0).start().await;
+    let mut system = Setup::new().workers(0).start().await;
     let upload = accepted_without_a_worker(&system).await;
     let staged = system.objects().await;
     assert!(system.storage.delete(&staged).await.is_empty());
     system.start_worker();
     system.ready().await;
-    let upload = system.client("ada").finished(&upload).await;
-    assert_eq!((&upload["status"], &upload["attempts"]), (&"failed".into(), &2.into()), "{upload}");
-    for outcome in ["retried", "failed"] {
-        system.workers[0].shows(&format!("pfp_jobs_total{{outcome=\"{outcome}\"}} 1")).await;
+    // As many as by default, by the only worker: 1, 2, 4 and 8 s apart.
+    let upload = system.client("ada").finished_within(&upload, PATIENCE * 3).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"failed".into(), &5.into()), "{upload}");
+    for (outcome, count) in [("retried", 4), ("failed", 1)] {
+        system.workers[0].shows(&format!("pfp_jobs_total{{outcome=\"{outcome}\"}} {count}")).await;
     }
     system.database.run("DELETE FROM uploads").await;
     system.finish().await;

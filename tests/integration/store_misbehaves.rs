@@ -139,6 +139,18 @@ async fn row_17_a_staged_object_that_breaks_off_while_it_is_read_is_read_to_its_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_23_staged_bytes_that_are_missing_with_the_whole_bucket_cost_no_attempt() {
+    let (system, store) = system().await;
+    store.break_all(Operation::Get, "", Fault::Fail(404));
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    released(&system).await;
+    store.heal();
+    assert_first_try(&ada.finished(&location).await);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_17_a_staged_object_that_can_not_be_read_for_a_while_costs_no_attempt() {
     for fault in [Fault::CutBody, Fault::Fail(503), Fault::Refuse("AccessDenied")] {
         let (system, store) = system().await;
