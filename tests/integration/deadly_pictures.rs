@@ -23,10 +23,11 @@ const HEADROOM: u64 = 64 << 20;
 /// Memory is reserved as it is used, not by the 64 MiB for every thread.
 const ONE_ARENA: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 
-/// Those whose jobs ran beside the deadly one when the worker died first, and what it left of each.
+/// Those whose jobs ran beside the deadly one when the worker died first, and what it left of each: a sweep takes the
+/// deadly one before them.
 const IN_PROGRESS: [&str; 3] = ["user-0", "user-1", "user-2"];
 const LEFT_BY_A_DEAD_WORKER: &str = "status = 'processing', attempts = 1, claims = 1, claim_token = gen_random_uuid(),
-    lease_until = now() - interval '1 second', picture_key = 'pictures/' || replace(id::text, '-', '') || '.jpg'";
+    lease_until = (SELECT lease_until FROM uploads WHERE user_id = 'ada') + interval '1 millisecond', picture_key = 'pictures/' || replace(id::text, '-', '') || '.jpg'";
 
 /// The address space of a process, in bytes.
 fn address_space(process: &Process) -> u64 {
@@ -97,6 +98,15 @@ async fn row_12_a_picture_that_kills_its_worker_is_given_up_and_takes_no_other_d
             .run(&format!("UPDATE uploads SET {LEFT_BY_A_DEAD_WORKER} WHERE user_id = '{user}'"))
             .await;
     }
+    // All of them come to the next worker at once.
+    until("every lease is lost", PATIENCE, async || {
+        let lost = "SELECT count(*) FROM uploads WHERE status = 'processing' AND lease_until < now()";
+        (system.database.count(lost).await == 4).then_some(())
+    })
+    .await;
+    let swept = system.worker_command(&["sweep"]);
+    let told = String::from_utf8_lossy(&swept.stdout);
+    assert!(told.contains("4 taken from silent workers"), "{told}");
     let deaths = restarted_until_final(&mut system, &ada, &location, bytes).await;
     assert_eq!(deaths, 3, "once for every attempt");
 
