@@ -133,6 +133,8 @@ async fn a_job_that_goes_well_is_one_line_and_a_refusal_is_one_line() {
     let upload = use_once(&system).await;
     system.quiet().await;
     let id = upload["id"].as_str().unwrap();
+    // The line is written when all is done.
+    until("the job's line", PATIENCE, async || system.workers[0].log_text().contains(id).then_some(())).await;
     let worker = system.workers[0].log_text();
     assert_eq!(worker.lines().filter(|line| line.contains(id)).count(), 1, "{worker}");
     let api = system.apis[0].log_text();
