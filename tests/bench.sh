@@ -20,30 +20,13 @@ HELP
 # The sizes of the backlog.
 BACKLOG=()
 
-bench_accept() {
+# bench NAME [OPTION...]: its program, on servers of its own.
+bench() {
   servers servers PFP_TEST_SERVERS && pictures || return 1
   cargo build --release --locked -p pfp-api -p pfp-worker -p pfp-tests || return 1
-  PFP_TEST_BIN=$CARGO_TARGET_DIR/release "$CARGO_TARGET_DIR/release/bench-accept"
-}
-
-bench_wait() {
-  servers servers PFP_TEST_SERVERS && pictures || return 1
-  cargo build --release --locked -p pfp-api -p pfp-worker -p pfp-tests || return 1
+  # Thousands of clients.
   ulimit -n 8192 || return 1
-  PFP_TEST_BIN=$CARGO_TARGET_DIR/release "$CARGO_TARGET_DIR/release/bench-wait"
-}
-
-bench_crowd() {
-  servers servers PFP_TEST_SERVERS && pictures || return 1
-  cargo build --release --locked -p pfp-api -p pfp-worker -p pfp-tests || return 1
-  ulimit -n 8192 || return 1
-  PFP_TEST_BIN=$CARGO_TARGET_DIR/release "$CARGO_TARGET_DIR/release/bench-crowd"
-}
-
-bench_backlog() {
-  servers servers PFP_TEST_SERVERS || return 1
-  cargo build --release --locked -p pfp-api -p pfp-worker -p pfp-tests || return 1
-  PFP_TEST_BIN=$CARGO_TARGET_DIR/release "$CARGO_TARGET_DIR/release/bench-backlog" "${BACKLOG[@]}"
+  PFP_TEST_BIN=$CARGO_TARGET_DIR/release "$CARGO_TARGET_DIR/release/bench-$1" "${@:2}"
 }
 
 main() {
@@ -62,8 +45,11 @@ main() {
   done
   ((${#wanted[@]})) || wanted=(accept wait crowd backlog)
   for what in "${wanted[@]}"; do
-    declare -F "bench_$what" >/dev/null || { usage >&2 && exit 2; }
-    "bench_$what" || exit 1
+    case $what in
+      accept | wait | crowd) bench "$what" || exit 1 ;;
+      backlog) bench backlog "${BACKLOG[@]}" || exit 1 ;;
+      *) usage >&2 && exit 2 ;;
+    esac
   done
 }
 

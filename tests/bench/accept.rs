@@ -4,6 +4,7 @@
 use futures_util::{StreamExt, stream};
 use pfp_tests::{
     client::Client,
+    percentile::median,
     pictures,
     process::Process,
     system::{Setup, TestSystem},
@@ -108,10 +109,4 @@ impl Measured {
         self.cpu_ms.push(cpu_ms);
         self.store_cpu_ms.push(store_cpu_ms);
     }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

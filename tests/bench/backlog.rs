@@ -19,6 +19,7 @@ use operating::Operated;
 use options::Options;
 use pfp_tests::{
     bucket,
+    percentile::{median, percentile},
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
 };
@@ -112,7 +113,7 @@ fn tell_rates(out: &mut impl Write, sides: [&Side<'_>; 2], options: &Options) ->
         let of_accepts = ratio(&accepted, &Accepts::per_second(&empty.accepts));
         let of_jobs = ratio(&jobs, &Jobs::per_second(&empty.jobs));
         let [half, most] = [50, 99].map(|percent| Accepts::percentile(&side.accepts, percent));
-        let (accepted, jobs) = (median(accepted), median(jobs));
+        let (accepted, jobs) = (median(&accepted), median(&jobs));
         writeln!(
             out,
             "| {name} | {accepted:.0} | {of_accepts} | {half:.1} | {most:.1} | {jobs:.0} | {of_jobs} |"
@@ -171,15 +172,9 @@ async fn tell_operators(out: &mut impl Write, systems: [(&TestSystem, Sizes); 3]
 
 /// The median of the rounds' ratios, and between what half of them are: how much the machine had to do beside.
 fn ratio(values: &[f64], floors: &[f64]) -> String {
-    let mut ratios: Vec<_> = values.iter().zip(floors).map(|(value, floor)| value / floor).collect();
-    ratios.sort_by(f64::total_cmp);
-    let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[(ratios.len() - 1) * quarter / 4]);
+    let ratios: Vec<_> = values.iter().zip(floors).map(|(value, floor)| value / floor).collect();
+    let [low, middle, high] = [25, 50, 75].map(|percent| percentile(&ratios, percent));
     format!("{middle:.2} ({low:.2} to {high:.2})")
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// What is done, for whoever waits: the result alone goes to standard output.

@@ -9,7 +9,10 @@ mod sending;
 
 use dripping::Drippers;
 use futures_util::future::join_all;
-use pfp_tests::system::{Setup, TestSystem};
+use pfp_tests::{
+    percentile::percentile,
+    system::{Setup, TestSystem},
+};
 use sending::{Body, Sent, upload};
 use std::{
     collections::BTreeMap,
@@ -64,13 +67,13 @@ async fn slow_clients() -> pfp_tests::Result<()> {
     writeln!(out, "{} bytes at a time by {ORDINARY} clients, in turns", body.len())?;
     writeln!(out, "| beside | uploads | median ms | 99 % ms | of the quiet 99 % | refused |")?;
     writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
-    let floor = percentile(&quiet, 99);
+    let floor = percentile_of(&quiet, 99);
     for (beside, sent) in
         [("nobody".to_owned(), &quiet), (format!("{} slow clients", 2 * DRIPPERS), &crowded)]
     {
-        let most = percentile(sent, 99);
+        let most = percentile_of(sent, 99);
         let refused = answers(sent.iter().filter(|sent| sent.status != 202));
-        let median = percentile(sent, 50);
+        let median = percentile_of(sent, 50);
         let count = sent.len();
         writeln!(out, "| {beside} | {count} | {median:.1} | {most:.1} | {:.2} | {refused} |", most / floor)?;
     }
@@ -189,9 +192,8 @@ fn answers<'a>(sent: impl Iterator<Item = &'a Sent>) -> String {
 }
 
 /// Of the accepted ones, in ms.
-fn percentile(sent: &[Sent], percent: usize) -> f64 {
-    let mut took: Vec<_> =
-        sent.iter().filter(|sent| sent.status == 202).map(|sent| sent.took.as_secs_f64() * 1e3).collect();
-    took.sort_by(f64::total_cmp);
-    took.get(took.len().saturating_sub(1) * percent / 100).copied().unwrap_or(f64::NAN)
+fn percentile_of(sent: &[Sent], percent: usize) -> f64 {
+    let accepted = sent.iter().filter(|sent| sent.status == 202);
+    let took: Vec<_> = accepted.map(|sent| sent.took.as_secs_f64() * 1e3).collect();
+    percentile(&took, percent)
 }

@@ -5,6 +5,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 use pfp_tests::{
     client::Client,
     events::Events,
+    percentile::percentile,
     system::{Setup, TestSystem},
     wait::until,
 };
@@ -66,14 +67,18 @@ async fn main() -> pfp_tests::Result<()> {
     let told = join_all(waiters).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let heard = heard.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let floor = told.iter().filter_map(|(id, _, upload)| Some(delay(upload, *heard.get(id)?)));
-    let floor = Delays::of(floor.collect());
-    let clients = Delays::of(told.iter().map(|(_, delay, _)| *delay).collect());
+    let floor: Vec<_> = floor.collect();
+    let clients: Vec<_> = told.iter().map(|(_, delay, _)| *delay).collect();
     let mut out = std::io::stdout();
     writeln!(out, "| told | median ms | 99 % ms | longest ms | of the floor's median |")?;
     writeln!(out, "| --- | --- | --- | --- | --- |")?;
     for (who, delays) in [(format!("{WAITERS} clients"), &clients), ("a bare listener".to_owned(), &floor)] {
-        let [median, most, longest] = [50, 99, 100].map(|percent| delays.at(percent));
-        writeln!(out, "| {who} | {median:.1} | {most:.1} | {longest:.1} | {:.1} |", median / floor.at(50))?;
+        let [median, most, longest] = [50, 99, 100].map(|percent| percentile(delays, percent));
+        writeln!(
+            out,
+            "| {who} | {median:.1} | {most:.1} | {longest:.1} | {:.1} |",
+            median / percentile(&floor, 50)
+        )?;
     }
     let more = waiting.saturating_sub(before);
     writeln!(
@@ -85,20 +90,6 @@ async fn main() -> pfp_tests::Result<()> {
     )?;
     system.stop().await;
     Ok(())
-}
-
-/// In ms, in order.
-struct Delays(Vec<f64>);
-
-impl Delays {
-    fn of(mut delays: Vec<f64>) -> Self {
-        delays.sort_by(f64::total_cmp);
-        Self(delays)
-    }
-
-    fn at(&self, percent: usize) -> f64 {
-        self.0[(self.0.len() - 1) * percent / 100]
-    }
 }
 
 fn small_picture() -> pfp_tests::Result<Vec<u8>> {

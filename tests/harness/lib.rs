@@ -20,6 +20,7 @@ pub mod events;
 pub mod fault_rows;
 pub mod key_server;
 pub mod load;
+pub mod percentile;
 pub mod pictures;
 pub mod process;
 pub mod raw;

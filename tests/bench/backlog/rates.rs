@@ -5,6 +5,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use pfp_tests::{
     client::{now, sign},
+    percentile::percentile,
     system::{SECRET, TestSystem},
     wait::until,
 };
@@ -143,9 +144,8 @@ impl Accepts {
 
     /// Over all rounds.
     pub(crate) fn percentile(rounds: &[Self], percent: usize) -> f64 {
-        let mut ms: Vec<_> = rounds.iter().flat_map(|round| &round.ms).copied().collect();
-        ms.sort_by(f64::total_cmp);
-        ms.get(ms.len().saturating_sub(1) * percent / 100).copied().unwrap_or(f64::NAN)
+        let ms: Vec<_> = rounds.iter().flat_map(|round| &round.ms).copied().collect();
+        percentile(&ms, percent)
     }
 }
 
