@@ -30,6 +30,18 @@ async fn released(system: &TestSystem) {
     .await;
 }
 
+/// A job is given back for as long as these requests go wrong, and costs no attempt.
+async fn costs_no_attempt(operation: Operation, prefix: &str, fault: Fault) -> (TestSystem, ChaosStore) {
+    let (system, store) = system().await;
+    store.break_all(operation, prefix, fault);
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    released(&system).await;
+    store.heal();
+    assert_first_try(&ada.finished(&location).await);
+    (system, store)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn row_18_a_picture_whose_put_was_not_answered_is_put_again_under_the_same_key() {
     let (system, store) = system().await;
@@ -45,13 +57,7 @@ async fn row_18_a_picture_whose_put_was_not_answered_is_put_again_under_the_same
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_18_a_store_that_never_answers_for_pictures_costs_no_attempt_and_leaves_no_object() {
-    let (system, store) = system().await;
-    store.break_all(Operation::Put, "pictures/", Fault::DropReply);
-    let ada = system.client("ada");
-    let location = ada.accepted(pictures::bytes(PHOTO)).await;
-    released(&system).await;
-    store.heal();
-    assert_first_try(&ada.finished(&location).await);
+    let (system, store) = costs_no_attempt(Operation::Put, "pictures/", Fault::DropReply).await;
     system.quiet().await;
     let keys = store.seen(Operation::Put, "pictures/");
     assert_ne!(keys.first(), keys.last(), "another claim has another key");
@@ -140,26 +146,14 @@ async fn row_17_a_staged_object_that_breaks_off_while_it_is_read_is_read_to_its_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_23_staged_bytes_that_are_missing_with_the_whole_bucket_cost_no_attempt() {
-    let (system, store) = system().await;
-    store.break_all(Operation::Get, "", Fault::Fail(404));
-    let ada = system.client("ada");
-    let location = ada.accepted(pictures::bytes(PHOTO)).await;
-    released(&system).await;
-    store.heal();
-    assert_first_try(&ada.finished(&location).await);
+    let (system, _store) = costs_no_attempt(Operation::Get, "", Fault::Fail(404)).await;
     system.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_17_a_staged_object_that_can_not_be_read_for_a_while_costs_no_attempt() {
     for fault in [Fault::CutBody, Fault::Fail(503), Fault::Refuse("AccessDenied")] {
-        let (system, store) = system().await;
-        store.break_all(Operation::Get, "staging/", fault);
-        let ada = system.client("ada");
-        let location = ada.accepted(pictures::bytes(PHOTO)).await;
-        released(&system).await;
-        store.heal();
-        assert_first_try(&ada.finished(&location).await);
+        let (system, _store) = costs_no_attempt(Operation::Get, "staging/", fault).await;
         system.finish().await;
     }
 }
