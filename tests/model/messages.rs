@@ -93,6 +93,12 @@ impl World {
         until.saturating_sub(1)
     }
 
+    /// Whether a message of an upload counts as sent and is taken for lost.
+    fn is_taken_for_lost(&self, number: usize, protocol: Protocol) -> bool {
+        let at = self.uploads[number].published_at;
+        self.is_due(number) && at.is_some_and(|at| at < self.lost_before(protocol))
+    }
+
     fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
         let mut next = self.clone();
         change(&mut next);
@@ -172,11 +178,9 @@ impl World {
 
     fn steps_of_a_sweeper(&self, number: usize, protocol: Protocol, next: &mut Vec<Self>) {
         let upload = self.uploads[number];
-        if !self.is_due(number) {
-            return;
-        }
-        let unsent = upload.published_at.is_none() && (upload.claims > 0 || upload.api == Api::Done);
-        let lost = upload.published_at.is_some_and(|at| at < self.lost_before(protocol));
+        let is_left = upload.claims > 0 || upload.api == Api::Done;
+        let unsent = self.is_due(number) && upload.published_at.is_none() && is_left;
+        let lost = self.is_taken_for_lost(number, protocol);
         if unsent || lost {
             for dies in [false, true] {
                 next.push(self.with(|world| world.send_again(protocol, number, lost, dies)));
@@ -203,8 +207,7 @@ impl World {
             if waits && !self.lost && !has_a_message {
                 return Some("it counts as sent, no message is there, and none was lost");
             }
-            let taken_for_lost = waits && upload.published_at < Some(self.lost_before(protocol));
-            if taken_for_lost && !self.lost {
+            if self.is_taken_for_lost(number, protocol) && !self.lost {
                 return Some("it is taken for lost, and none was lost");
             }
         }
@@ -217,20 +220,13 @@ impl World {
         for _ in 0..8 {
             while let Some(number) = self.queue.front().copied() {
                 self.receive(number);
-                for upload in &mut self.uploads {
-                    if upload.status == Status::Processing {
-                        upload.status = Status::Final;
-                    }
-                }
             }
-            self.uploads.iter_mut().filter(|upload| upload.status == Status::Processing).for_each(|upload| {
-                *upload = Upload { status: Status::Final, ..*upload };
-            });
+            let at_work = self.uploads.iter_mut().filter(|upload| upload.status == Status::Processing);
+            at_work.for_each(|upload| upload.status = Status::Final);
             self.now += 1;
             for number in 0..self.uploads.len() {
-                let upload = self.uploads[number];
-                let lost = upload.published_at.is_some_and(|at| at < self.lost_before(protocol));
-                if self.is_due(number) && (upload.published_at.is_none() || lost) {
+                let lost = self.is_taken_for_lost(number, protocol);
+                if lost || self.is_due(number) && self.uploads[number].published_at.is_none() {
                     self.send_again(protocol, number, lost, false);
                 }
             }
