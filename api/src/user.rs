@@ -10,7 +10,7 @@ use axum::{
 use pfp_shared::{
     dependencies::Dependency,
     failure::{Failure, FailureCode},
-    queries::{self, UserRow},
+    queries::{self, UserRow, WithoutPicture},
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -33,12 +33,15 @@ pub async fn delete_picture(
 ) -> Result<Response, ApiError> {
     state.require(&[Dependency::Database])?;
     let deleted = queries::delete_picture(&state.database_of(&user), &user.id).await?;
-    stop_serving(&state, deleted.as_ref().and_then(|deleted| deleted.picture.clone())).await;
-    if let Some(upload_id) = deleted.as_ref().and_then(|deleted| deleted.upload) {
+    let Some(WithoutPicture { user: row, upload, picture }) = deleted else {
+        return answer(&state, user, None);
+    };
+    stop_serving(&state, picture).await;
+    if let Some(upload_id) = upload {
         tracing::info!(%upload_id, "the picture was deleted");
         state.services.tell_changed(&[upload_id]).await;
     }
-    answer(&state, user, deleted.map(|deleted| deleted.user).as_ref())
+    answer(&state, user, Some(&row))
 }
 
 /// Erases everything that is held of me: uploads, pictures, the user.

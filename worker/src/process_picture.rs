@@ -36,14 +36,12 @@ pub async fn process_picture(
     if worker.stop.is_cancelled() {
         return Ok(None);
     }
-    match claim(worker, id, unanswered, false).await? {
-        (Claimed::Job(job), claimed_at) => Ok(Some(work_on(worker, *job, claimed_at).await)),
-        (Claimed::Nothing, _) => Ok(Some(nothing_to_do())),
-        (Claimed::MustRunAlone, _) => {
-            drop(beside_others);
-            process_alone(worker, id, unanswered).await
-        }
+    let (claimed, at) = claim(worker, id, unanswered, false).await?;
+    if matches!(claimed, Claimed::MustRunAlone) {
+        drop(beside_others);
+        return process_alone(worker, id, unanswered).await;
     }
+    Ok(Some(work_on(worker, claimed, at).await))
 }
 
 /// A job that may kill its worker runs alone: the others are let finish, and none is claimed beside it, so that it
@@ -57,19 +55,16 @@ async fn process_alone(
     if worker.stop.is_cancelled() {
         return Ok(None);
     }
-    match claim(worker, id, unanswered, true).await? {
-        (Claimed::Job(job), claimed_at) => Ok(Some(work_on(worker, *job, claimed_at).await)),
-        (Claimed::Nothing | Claimed::MustRunAlone, _) => Ok(Some(nothing_to_do())),
-    }
+    let (claimed, at) = claim(worker, id, unanswered, true).await?;
+    Ok(Some(work_on(worker, claimed, at).await))
 }
 
-fn nothing_to_do() -> Outcome {
-    tracing::debug!("nothing to do");
-    count(Outcome::Stale);
-    Outcome::Stale
-}
-
-async fn work_on(worker: &Worker, job: ClaimedJob, claimed_at: tokio::time::Instant) -> Outcome {
+async fn work_on(worker: &Worker, claimed: Claimed, claimed_at: tokio::time::Instant) -> Outcome {
+    let Some(job) = claimed.job() else {
+        tracing::debug!("nothing to do");
+        count(Outcome::Stale);
+        return Outcome::Stale;
+    };
     let _in_progress = worker.count_in_progress();
     Failpoint::JobClaimed.reached();
     let database = worker.services.database.clone();
