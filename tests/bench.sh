@@ -17,6 +17,8 @@ usage: tests/bench.sh [WHAT...] [--finished N] [--queued N] [--rounds N] [--uplo
 HELP
 }
 
+ALL=(accept wait crowd backlog)
+
 # The sizes of the backlog.
 BACKLOG=()
 
@@ -39,16 +41,18 @@ main() {
         BACKLOG+=("$1" "$2")
         shift
         ;;
-      *) wanted+=("$1") ;;
+      *)
+        [[ " ${ALL[*]} " == *" $1 "* ]] || { usage >&2 && exit 2; }
+        wanted+=("$1")
+        ;;
     esac
     shift
   done
-  ((${#wanted[@]})) || wanted=(accept wait crowd backlog)
+  ((${#wanted[@]})) || wanted=("${ALL[@]}")
   for what in "${wanted[@]}"; do
     case $what in
-      accept | wait | crowd) bench "$what" || exit 1 ;;
       backlog) bench backlog "${BACKLOG[@]}" || exit 1 ;;
-      *) usage >&2 && exit 2 ;;
+      *) bench "$what" || exit 1 ;;
     esac
   done
 }

@@ -26,6 +26,10 @@ use tokio::sync::Semaphore;
 /// take: on a busy machine a thread waits for its turn.
 const STUCK_AFTER: u32 = 6;
 
+/// No thread counts as stuck before, however little time a picture may take: a thread that only waits for its turn
+/// would.
+const LEAST_STUCK_AFTER: Duration = Duration::from_secs(1);
+
 /// How long every thread has to be stuck before the worker is of no use any more: after a freeze of the whole process
 /// they come back at once.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -129,6 +133,6 @@ impl Kitchen {
     }
 
     fn stuck_after(&self) -> Duration {
-        self.options.limits.decode_timeout * STUCK_AFTER
+        (self.options.limits.decode_timeout * STUCK_AFTER).max(LEAST_STUCK_AFTER)
     }
 }
