@@ -1,6 +1,6 @@
 //! What the API is configured with: see `--help`, or [`pfp_shared::config::SETTINGS`], for every setting.
 
-use crate::{cors::CorsOrigins, token::TokenConfig};
+use crate::{cors::CorsOrigins, receive::MOST_HELD_OF_A_BODY, token::TokenConfig};
 use pfp_shared::{
     config::{ConfigError, Connections, Settings},
     queries::UploadLimits,
@@ -54,8 +54,18 @@ impl ApiConfig {
     /// One that is required isn't set, or can't be used.
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         let address = |name: &str| settings.text(name).and_then(|text| text.parse().ok());
+        let connections = Connections::from_settings(settings)?;
+        let upload_memory = settings.number("PFP_UPLOAD_MEMORY");
+        let least = connections.max_file_size.min(MOST_HELD_OF_A_BODY);
+        if upload_memory < least {
+            return Err(ConfigError::BadValue {
+                name: "PFP_UPLOAD_MEMORY".to_owned(),
+                value: upload_memory.to_string(),
+                expected: format!("at least PFP_MAX_FILE_SIZE, or {MOST_HELD_OF_A_BODY} bytes: here {least}"),
+            });
+        }
         Ok(Self {
-            connections: Connections::from_settings(settings)?,
+            connections,
             listen: address("PFP_LISTEN").unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))),
             metrics_listen: address("PFP_METRICS_LISTEN"),
             public_url: settings.text("PFP_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
@@ -65,7 +75,7 @@ impl ApiConfig {
                 in_flight: settings.small("PFP_UPLOADS_IN_FLIGHT_PER_USER"),
                 create_users: settings.text("PFP_USERS") != Some("require"),
             },
-            upload_memory: settings.number("PFP_UPLOAD_MEMORY"),
+            upload_memory,
             picture_memory: settings.number("PFP_PICTURE_MEMORY"),
             memory_wait: settings.duration("PFP_MEMORY_WAIT"),
             upload_lease: settings.duration("PFP_UPLOAD_LEASE"),
@@ -108,6 +118,17 @@ mod tests {
         assert_eq!(config.upload_memory, 128 << 20);
         assert_eq!(config.picture_max_age, Duration::from_secs(365 * 86_400));
         assert!(config.limits.create_users);
+    }
+
+    #[test]
+    fn memory_that_does_not_hold_one_upload_stops_the_start() {
+        let read = |memory, file| read(&[("PFP_UPLOAD_MEMORY", memory), ("PFP_MAX_FILE_SIZE", file)]);
+        let error = read("5000000", "5000001").unwrap_err().to_string();
+        assert!(error.contains("PFP_UPLOAD_MEMORY=5000000") && error.contains("here 5000001"), "{error}");
+        assert!(read("5000001", "5000001").is_ok());
+        let error = read("10MiB", "1GiB").map(|config| config.upload_memory);
+        assert_eq!(error.unwrap(), 10 << 20, "a large one is held part by part");
+        assert!(read("9MiB", "1GiB").is_err());
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::{
     openapi::{PictureBytes, UploadAnswers, UploadForm, UploadParameters},
     prefer,
     receive::{
-        Declared, Destination, FileRules, Pace, PacedBody, Received, Reservation, Reserved, Staging, gone,
-        receive,
+        Declared, Destination, FileRules, MOST_HELD_OF_A_BODY, Pace, PacedBody, Received, Reservation,
+        Reserved, Staging, gone, receive,
     },
     state::AppState,
     upload_answer::{Taken, answer},
@@ -27,7 +27,7 @@ use pfp_shared::{
     job::Job,
     queries::{self, Accepted, EarlierUpload, UploadRow},
     server::ClientLeft,
-    storage::{PART_SIZE, staged_key},
+    storage::staged_key,
     trace::TraceParent,
     upload::{UploadId, UploadState},
 };
@@ -150,9 +150,8 @@ async fn stage(
     body: Body,
     reservation: &Reservation,
 ) -> Result<Received, NotStaged> {
-    // A larger body is held part by part.
     let largest = declared.largest_body(state.config.connections.max_file_size);
-    let admission = state.upload_memory.admit(largest.min(2 * PART_SIZE)).await;
+    let admission = state.upload_memory.admit(largest.min(MOST_HELD_OF_A_BODY)).await;
     let admission = admission.map_err(|error| NotStaged { error, begun: false })?;
     let body = PacedBody::new(body, pace(state), reservation.lost()).admitted(admission);
     let staging = Staging::new(state.services.storage.clone(), staged_key(reservation.id), largest);

@@ -115,10 +115,13 @@ async fn break_process(system: &Shared, fault: Fault, which: usize, length: Dura
         Kind::Kill => signal(system, is_api, which, Signal::KILL).await,
         Kind::Restart => signal(system, is_api, which, Signal::TERM).await,
     }
-    until("a process has ended", GRACE, async || {
-        (!one(&mut *system.lock().await, is_api, which).is_running()).then_some(())
+    let ended = until("a process has ended", GRACE, async || {
+        one(&mut *system.lock().await, is_api, which).exit_status()
     })
     .await;
+    // Whatever else is broken meanwhile: who is asked to stop stops in good order.
+    let is_in_order = fault.kind == Kind::Kill || ended.success();
+    assert!(is_in_order, "a process that was asked to stop ended with {ended}");
     sleep(length).await;
     one(&mut *system.lock().await, is_api, which).start_again();
     until("a process is ready again", PATIENCE * 2, async || {

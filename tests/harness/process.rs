@@ -179,6 +179,12 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// How it ended; `None` while it runs.
+    #[must_use]
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
     /// Everything that it has logged.
     #[must_use]
     pub fn log_text(&self) -> String {

@@ -13,6 +13,7 @@ use crate::{
 use pfp_shared::{
     config::{Connections, Settings, UsedBy},
     database::Database,
+    services::Services,
     storage::Storage,
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -228,6 +229,15 @@ impl TestSystem {
     #[must_use]
     pub fn pool(&self) -> Database {
         Database::new(&connections(&self.settings), "pfp-tests").expect("a pool")
+    }
+
+    /// Everything that a process of this system is connected to.
+    ///
+    /// # Panics
+    /// The settings can't be used.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services::new(&connections(&self.settings), "pfp-tests").expect("services")
     }
 
     /// Runs a command of `pfp-worker`.

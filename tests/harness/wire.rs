@@ -1,15 +1,20 @@
-//! A wire between us and a server that a test can freeze, as a network that has lost its way does, or that breaks
-//! at a moment that a test names.
+//! A wire between us and a server that a test can freeze, as a network that has lost its way does, slow down, reset,
+//! or break at a moment that it names.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering::SeqCst},
+use socket2::SockRef;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{Notify, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinHandle,
+    time::{Instant, sleep_until},
 };
 
 /// The wire; its connections end when it is dropped.
@@ -17,9 +22,21 @@ use tokio::{
 pub struct Wire {
     /// Where it begins: what goes to this address goes to the server.
     pub address: String,
-    frozen: watch::Sender<bool>,
+    flow: watch::Sender<Flow>,
+    resets: watch::Sender<u64>,
     planned: Arc<Mutex<Option<Break>>>,
     serving: JoinHandle<()>,
+}
+
+/// Pieces that are on their way in one direction at once.
+const PIECES: usize = 64;
+
+/// How what is sent comes through, in both directions.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flow {
+    frozen: bool,
+    /// How long each piece is on its way.
+    delay: Duration,
 }
 
 /// When a connection breaks, once.
@@ -39,15 +56,22 @@ impl Wire {
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        let (frozen, flow) = watch::channel(false);
+        let (flow, flowing) = watch::channel(Flow::default());
+        let (resets, reset) = watch::channel(0);
         let planned = Arc::<Mutex<Option<Break>>>::default();
         let (server, plan) = (server.to_owned(), Arc::clone(&planned));
         let serving = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(client, server.clone(), flow.clone(), Arc::clone(&plan)));
+                tokio::spawn(forward(
+                    client,
+                    server.clone(),
+                    flowing.clone(),
+                    reset.clone(),
+                    Arc::clone(&plan),
+                ));
             }
         });
-        Self { address, frozen, planned, serving }
+        Self { address, flow, resets, planned, serving }
     }
 
     /// A wire to the server of a URL, and the URL that leads over it.
@@ -64,12 +88,22 @@ impl Wire {
 
     /// From now on nothing comes through, in either direction, and no connection ends.
     pub fn freeze(&self) {
-        self.frozen.send_replace(true);
+        self.flow.send_modify(|flow| flow.frozen = true);
     }
 
     /// What was held up comes through, and everything after it.
     pub fn thaw(&self) {
-        self.frozen.send_replace(false);
+        self.flow.send_modify(|flow| flow.frozen = false);
+    }
+
+    /// From now on each piece is on its way for so long, in either direction.
+    pub fn delay(&self, delay: Duration) {
+        self.flow.send_modify(|flow| flow.delay = delay);
+    }
+
+    /// Every connection that there is ends with a reset (RST), as where a server or a router has forgotten it.
+    pub fn reset(&self) {
+        self.resets.send_modify(|resets| *resets += 1);
     }
 
     /// One connection will break.
@@ -102,28 +136,42 @@ struct Connection {
 }
 
 async fn forward(
-    client: TcpStream,
+    mut client: TcpStream,
     server: String,
-    flow: watch::Receiver<bool>,
+    flow: watch::Receiver<Flow>,
+    mut reset: watch::Receiver<u64>,
     planned: Arc<Mutex<Option<Break>>>,
 ) {
-    let Ok(server) = TcpStream::connect(server).await else { return };
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    let connection = Connection::default();
-    let there = copy(from_client, to_server, flow.clone(), |bytes| may_pass(bytes, &planned, &connection));
-    let back = copy(from_server, to_client, flow, |_| {
-        let passes = !connection.answer_is_lost.load(SeqCst);
-        if !passes {
-            lock(&planned).take();
-            connection.broken.notify_one();
+    // Those of before are none of this connection's.
+    reset.mark_unchanged();
+    let Ok(mut server) = TcpStream::connect(server).await else { return };
+    let was_reset = {
+        // Not into halves of their own: those would say good-bye when they are dropped.
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        let connection = Connection::default();
+        let there =
+            copy(from_client, to_server, flow.clone(), |bytes| may_pass(bytes, &planned, &connection));
+        let back = copy(from_server, to_client, flow, |_| {
+            let passes = !connection.answer_is_lost.load(SeqCst);
+            if !passes {
+                lock(&planned).take();
+                connection.broken.notify_one();
+            }
+            passes
+        });
+        tokio::select! {
+            // A connection that breaks off is for both ends to notice.
+            _ = async { tokio::join!(there, back) } => false,
+            () = connection.broken.notified() => false,
+            Ok(()) = reset.changed() => true,
         }
-        passes
-    });
-    tokio::select! {
-        // A connection that breaks off is for both ends to notice.
-        _ = async { tokio::join!(there, back) } => {}
-        () = connection.broken.notified() => {}
+    };
+    if was_reset {
+        for stream in [&client, &server] {
+            // Closed without a linger it is reset.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
     }
 }
 
@@ -145,26 +193,43 @@ fn may_pass(bytes: &[u8], planned: &Mutex<Option<Break>>, connection: &Connectio
     }
 }
 
+/// What is read goes on in its order, each piece when its time has come: a delay holds up nothing behind it.
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut flow: watch::Receiver<bool>,
+    mut flow: watch::Receiver<Flow>,
     may_pass: impl Fn(&[u8]) -> bool,
 ) -> std::io::Result<()> {
-    let mut buffer = vec![0; 16 << 10];
-    loop {
-        let read = from.read(&mut buffer).await?;
-        // The wire is gone: so are its connections.
-        if flow.wait_for(|frozen| !frozen).await.is_err() {
-            return Ok(());
+    let (put, mut take) = mpsc::channel::<(Instant, Vec<u8>)>(PIECES);
+    let delays = flow.clone();
+    let read = async move {
+        loop {
+            let mut piece = vec![0; 16 << 10];
+            let read = from.read(&mut piece).await?;
+            piece.truncate(read);
+            let arrives = Instant::now() + delays.borrow().delay;
+            if put.send((arrives, piece)).await.is_err() || read == 0 {
+                return Ok::<_, std::io::Error>(());
+            }
         }
-        if read == 0 {
-            return to.shutdown().await;
+    };
+    let write = async {
+        while let Some((arrives, piece)) = take.recv().await {
+            sleep_until(arrives).await;
+            // The wire is gone: so are its connections.
+            if flow.wait_for(|flow| !flow.frozen).await.is_err() {
+                return Ok(());
+            }
+            if piece.is_empty() {
+                return to.shutdown().await;
+            }
+            if !may_pass(&piece) {
+                // It ends when the connection does.
+                std::future::pending::<()>().await;
+            }
+            to.write_all(&piece).await?;
         }
-        if !may_pass(&buffer[..read]) {
-            // It ends when the connection does.
-            std::future::pending::<()>().await;
-        }
-        to.write_all(&buffer[..read]).await?;
-    }
+        Ok(())
+    };
+    tokio::try_join!(read, write).map(|_| ())
 }

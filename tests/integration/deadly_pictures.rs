@@ -130,12 +130,14 @@ async fn row_12_a_picture_that_kills_its_worker_is_given_up_and_takes_no_other_d
 async fn row_13_a_worker_that_is_stuck_in_a_picture_is_red_and_ends_and_another_one_does_the_job() {
     // A thread counts as stuck after six times what a picture may take.
     let setup = Setup::new().set("PFP_DECODE_TIMEOUT", "500ms").set("PFP_SHUTDOWN_GRACE", "6s");
-    let mut system = setup.set("PFP_WORKER_CONCURRENCY", "1").workers(0).start().await;
+    let mut system = setup.set("PFP_WORKER_CONCURRENCY", "2").workers(0).start().await;
     let stuck = format!("{}=1*sleep(60000)", Failpoint::JobMade.as_str());
     system.start_worker_with(&[("FAILPOINTS", &stuck)]);
     system.ready().await;
     let ada = system.client("ada");
     let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    let bobs = system.client("bob").upload_and_wait(pictures::bytes(PHOTO)).await;
+    assert_eq!(bobs["status"], "succeeded", "one thread of two is left: {bobs}");
     let health = format!("http://{}/livez", system.workers[0].address);
     until("the worker is red", PATIENCE, async || {
         (reqwest::get(&health).await.ok()?.status() == 500).then_some(())

@@ -68,6 +68,35 @@ async fn a_listing_whose_worker_dies_goes_on_where_it_was_and_counts_each_object
     system.stop().await;
 }
 
+/// More than one statement judges, held by a listing that came to its end and broke off.
+async fn hold(system: &TestSystem, count: u32) {
+    let held = format!(
+        "INSERT INTO object_deletions (object_key, retry_at)
+         SELECT 'pictures/' || lpad(to_hex(number), 32, '0') || '.png', 'infinity' FROM generate_series(1, {count}) AS number;
+         UPDATE pfp_installation SET listing_cursor = 'staging/zzz', listing_objects = {count}"
+    );
+    system.database.run(&held).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_are_held_all_of_them_are_forgotten_or_deleted() {
+    let mut system = Setup::new().start().await;
+    system.listed().await;
+    system.workers[0].terminate().await;
+    let held = "SELECT count(*) FROM object_deletions";
+    hold(&system, 25_000).await;
+    let swept = system.worker_command(&["sweep"]);
+    let told = String::from_utf8_lossy(&swept.stdout);
+    assert!(told.contains("25000 objects listed, 25000 named by no row"), "{told}");
+    assert!(!swept.status.success() && told.contains("none was deleted"), "{told}");
+    assert_eq!(system.database.count(held).await, 0);
+    hold(&system, 25_000).await;
+    let swept = system.worker_command(&["sweep", "--force"]);
+    assert!(swept.status.success(), "{}", String::from_utf8_lossy(&swept.stderr));
+    assert_eq!(system.database.count(held).await, 0);
+    system.stop().await;
+}
+
 /// Puts as many pictures and as many staged objects that nothing names, after the worker's own first listing, which
 /// would find some of them.
 async fn plant(system: &TestSystem, count: u32) {

@@ -19,6 +19,7 @@ mod hostile_requests;
 mod idempotency;
 mod large_files;
 mod limits_per_user;
+mod links;
 mod listing;
 mod made_pictures;
 mod many_users;

@@ -5,7 +5,7 @@ use lapin::{
     options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
-use pfp_shared::{job::Job, upload::UploadId};
+use pfp_shared::{job::Job, queue::Topology, upload::UploadId};
 use pfp_tests::{
     pictures,
     system::Setup,
@@ -24,6 +24,30 @@ async fn row_09_a_queue_that_is_deleted_under_a_consumer_is_declared_again_and_c
     channel.queue_delete(system.queue("jobs").as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     let upload = system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    connection.close(200, "done".into()).await.unwrap();
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_the_queue_is_empty_is_known_for_certain_and_asking_costs_no_message() {
+    let mut system = Setup::new().workers(0).start().await;
+    let (connection, channel) = system.channel().await;
+    let jobs = system.queue("jobs");
+    until("the API has declared it", PATIENCE, async || system.jobs_queue()).await;
+    assert!(
+        Topology::is_empty(&channel, &jobs).await.unwrap(),
+        "nobody consumes, so it is asked for a message"
+    );
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;
+    until("the message is there", PATIENCE, async || {
+        (!Topology::is_empty(&channel, &jobs).await.unwrap()).then_some(())
+    })
+    .await;
+    system.start_worker();
+    let upload = ada.finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    assert!(Topology::is_empty(&channel, &jobs).await.unwrap(), "somebody consumes");
     connection.close(200, "done".into()).await.unwrap();
     system.finish().await;
 }

@@ -6,9 +6,12 @@ use pfp_tests::{
     wait::{PATIENCE, until},
 };
 
-/// A system whose worker sweeps but whose queue nothing is published to by the API's own hand.
+/// An upload whose message waits in the queue.
 async fn accepted_without_a_worker(system: &TestSystem) -> String {
-    system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await
+    let location = system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await;
+    until("its message is there", PATIENCE, async || (system.jobs_queue() == Some((1, 0))).then_some(()))
+        .await;
+    location
 }
 
 #[tokio::test(flavor = "multi_thread")]

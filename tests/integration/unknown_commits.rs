@@ -8,6 +8,7 @@ use pfp_tests::{
     wait::{PATIENCE, until},
     wire::{Break, Wire},
 };
+use serde_json::Value;
 
 const PHOTO: &str = "bench-170kb.jpg";
 
@@ -103,6 +104,53 @@ async fn row_16_a_promotion_that_was_carried_out_and_not_answered_stands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn row_16_a_promotion_that_never_arrived_is_made_once_more_and_costs_no_attempt() {
     promotion_breaks(Break::Before(COMMIT)).await;
+}
+
+/// An upload whose job ends so, at a worker whose link to the database breaks when that is written and not answered.
+async fn an_end_is_not_answered(
+    file: Vec<u8>,
+    is_staged: bool,
+    written: &'static [u8],
+) -> (TestSystem, Value) {
+    // No sweep writes the same meanwhile.
+    let setup = Setup::new().set("PFP_MAX_ATTEMPTS", "1").set("PFP_SWEEP_INTERVAL", "1h");
+    let mut system = setup.workers(0).start().await;
+    let ada = system.client("ada");
+    let location = ada.accepted(file).await;
+    if !is_staged {
+        let staged = system.objects().await;
+        assert!(system.storage.delete(&staged).await.is_empty());
+    }
+    let (wire, url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
+    wire.plan(Break::BeforeTheAnswerTo(written));
+    system.start_worker_with(&[("PFP_DATABASE_URL", &url)]);
+    let upload = ada.finished(&location).await;
+    until("it has broken", PATIENCE, async || wire.has_broken().then_some(())).await;
+    until("the job is settled", PATIENCE, async || {
+        system.workers[0].metrics().await.contains("pfp_jobs_total{").then_some(())
+    })
+    .await;
+    (system, upload)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_a_rejection_that_was_carried_out_and_not_answered_is_told_and_counted_once() {
+    let file = pictures::bytes(PHOTO)[..2_000].to_vec();
+    let (system, upload) = an_end_is_not_answered(file, true, b"picture_corrupt").await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"rejected".into(), &1.into()), "{upload}");
+    system.workers[0].shows("pfp_jobs_total{outcome=\"rejected\"} 1").await;
+    system.workers[0].shows("pfp_job_rejections_total{code=\"picture_corrupt\"} 1").await;
+    let _ = system.worker_command(&["sweep"]);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_a_failure_that_was_carried_out_and_not_answered_is_told_and_counted_once() {
+    let (system, upload) = an_end_is_not_answered(pictures::bytes(PHOTO), false, b"attempts_exhausted").await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"failed".into(), &1.into()), "{upload}");
+    system.workers[0].shows("pfp_jobs_total{outcome=\"failed\"} 1").await;
+    assert!(system.workers[0].log_text().contains("job failed"));
+    system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,8 +30,8 @@ const STUCK_AFTER: u32 = 6;
 /// would.
 const LEAST_STUCK_AFTER: Duration = Duration::from_secs(1);
 
-/// How long every thread has to be stuck before the worker is of no use any more: after a freeze of the whole process
-/// they come back at once.
+/// How long threads have to be stuck before the worker ends for it: after a freeze of the whole process they come back
+/// at once.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Makes pictures.
@@ -40,7 +40,6 @@ pub struct Kitchen {
     options: Arc<PictureOptions>,
     threads: Arc<Semaphore>,
     memory: MemoryBudget,
-    concurrency: usize,
     stuck: Arc<AtomicUsize>,
 }
 
@@ -52,7 +51,6 @@ impl Kitchen {
             options: Arc::new(options),
             threads: Arc::new(Semaphore::new(concurrency)),
             memory,
-            concurrency,
             stuck: Arc::default(),
         }
     }
@@ -63,12 +61,12 @@ impl Kitchen {
         self.stuck.load(Ordering::SeqCst)
     }
 
-    /// Resolves when every thread is stuck: no picture will ever be made here again.
+    /// Resolves when a thread is stuck: what it holds of the memory others would wait for, without an end.
     pub async fn is_stuck(&self) {
         let mut looks = 0;
         while looks < 2 {
             tokio::time::sleep(LOOK_AGAIN).await;
-            looks = if self.stuck_threads() >= self.concurrency { looks + 1 } else { 0 };
+            looks = if self.stuck_threads() > 0 { looks + 1 } else { 0 };
         }
     }
 
@@ -108,28 +106,34 @@ impl Kitchen {
         &self,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<Result<T, Failure>, JobError> {
-        let given_up = Arc::new(AtomicBool::new(false));
-        let (stuck, was_given_up) = (Arc::clone(&self.stuck), Arc::clone(&given_up));
-        let thread = tokio::task::spawn_blocking(move || {
+        // Set by whoever comes first: the thread when it is done, or who has waited long enough.
+        let decided = Arc::new(AtomicBool::new(false));
+        let (stuck, was_decided) = (Arc::clone(&self.stuck), Arc::clone(&decided));
+        let mut thread = tokio::task::spawn_blocking(move || {
             let result = catch_unwind(AssertUnwindSafe(work));
-            if was_given_up.load(Ordering::SeqCst) {
+            if was_decided.swap(true, Ordering::SeqCst) {
                 // It came back after all, as after a freeze of the whole process.
                 stuck.fetch_sub(1, Ordering::SeqCst);
             }
             result
         });
-        match tokio::time::timeout(self.stuck_after(), thread).await {
-            Ok(Ok(Ok(result))) => Ok(result),
-            Ok(Ok(Err(_))) | Ok(Err(_)) => {
-                metrics::counter!("pfp_panics_total").increment(1);
-                Err(JobError::Retry("making the picture panicked".to_owned()))
-            }
+        let ended = match tokio::time::timeout(self.stuck_after(), &mut thread).await {
+            Ok(ended) => ended,
             Err(_) => {
+                // Counted first, so that the thread never takes off what isn't there yet.
                 self.stuck.fetch_add(1, Ordering::SeqCst);
-                given_up.store(true, Ordering::SeqCst);
-                Err(JobError::Retry("making the picture got stuck".to_owned()))
+                if !decided.swap(true, Ordering::SeqCst) {
+                    return Err(JobError::Retry("making the picture got stuck".to_owned()));
+                }
+                self.stuck.fetch_sub(1, Ordering::SeqCst);
+                thread.await
             }
+        };
+        if let Ok(Ok(result)) = ended {
+            return Ok(result);
         }
+        metrics::counter!("pfp_panics_total").increment(1);
+        Err(JobError::Retry("making the picture panicked".to_owned()))
     }
 
     fn stuck_after(&self) -> Duration {

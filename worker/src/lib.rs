@@ -79,8 +79,8 @@ pub async fn run(
         () = stop.cancelled() => Ok(()),
         watched = &mut watch => watched?.map_err(anyhow::Error::from),
         served = serve_ended(health) => served,
-        // Whoever looks after it starts it anew; until then it would only hold jobs.
-        () = worker.kitchen.is_stuck() => Err(anyhow::anyhow!("every thread is stuck in a picture")),
+        // Whoever looks after it starts it anew; until then it would hold jobs that wait for the thread's memory.
+        () = worker.kitchen.is_stuck() => Err(anyhow::anyhow!("a thread is stuck in a picture")),
         // None of them ends by itself: it panicked, and a worker without it would only look alive.
         ended = loops.join_next() => match ended {
             Some(Err(error)) => Err(error.into()),

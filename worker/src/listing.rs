@@ -6,7 +6,7 @@
 use crate::worker::Worker;
 use futures_util::StreamExt;
 use pfp_shared::{
-    database::{DatabaseError, Session},
+    database::{Database, DatabaseError, Session},
     dependencies::Dependency,
     failpoint::Failpoint,
     queries::{self, ListingProgress},
@@ -16,6 +16,9 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 /// Keys that the database is asked about at once.
 const BATCH: usize = 1_000;
+
+/// Held deletions that are judged in one statement: there may be millions.
+const HELD: i64 = 10_000;
 
 /// How long a listing that broke off waits before it goes on.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -108,6 +111,10 @@ pub async fn list_if_due(
     };
     let database = &worker.services.database;
     let mut progress = database.within(queries::resume_listing(&mut session)).await?;
+    if progress.cursor.is_none() {
+        // What an earlier one has held and not judged.
+        forget_held(database, &mut session).await?;
+    }
     let resumed_at = progress.cursor.clone();
     for prefix in [PICTURES_PREFIX, STAGING_PREFIX] {
         // "pictures/…" comes before "staging/…": a cursor under a later prefix has passed the earlier one.
@@ -120,7 +127,7 @@ pub async fn list_if_due(
             return Ok(Listing::Stopped);
         }
     }
-    let found = database.within(judge(&mut session, progress.objects, force)).await?;
+    let found = judge(database, &mut session, progress.objects, force).await?;
     worker.services.storage.remove_left_over_parts().await;
     Ok(Listing::Done(found))
 }
@@ -156,8 +163,13 @@ async fn list_prefix(
 }
 
 /// Decides over what the listing has held.
-async fn judge(session: &mut Session, objects: i64, force: bool) -> Result<Listed, DatabaseError> {
-    let unnamed = queries::held_deletions(session).await?;
+async fn judge(
+    database: &Database,
+    session: &mut Session,
+    objects: i64,
+    force: bool,
+) -> Result<Listed, DatabaseError> {
+    let unnamed = database.within(queries::held_deletions(session)).await?;
     let allowed = allowed(objects);
     let alarm = unnamed > allowed && !force;
     if alarm {
@@ -167,13 +179,20 @@ async fn judge(session: &mut Session, objects: i64, force: bool) -> Result<Liste
             allowed,
             "too many objects that no row names: is this database complete? `pfp-worker sweep --force` deletes them"
         );
-        queries::forget_held(session).await?;
+        // First of all: if this breaks off, what is still held is too little for an alarm, and isn't to be judged.
+        database.within(queries::finish_listing(session)).await?;
+        forget_held(database, session).await?;
     } else {
         if unnamed > 0 {
             tracing::warn!(unnamed, objects, "objects that no row names are deleted");
         }
-        queries::release_held(session).await?;
+        while database.within(queries::release_held(session, HELD)).await? > 0 {}
+        database.within(queries::finish_listing(session)).await?;
     }
-    queries::finish_listing(session).await?;
     Ok(Listed { objects, unnamed, alarm })
+}
+
+async fn forget_held(database: &Database, session: &mut Session) -> Result<(), DatabaseError> {
+    while database.within(queries::forget_held(session, HELD)).await? > 0 {}
+    Ok(())
 }

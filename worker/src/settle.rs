@@ -57,7 +57,7 @@ pub async fn settle(worker: &Worker, job: &ClaimedJob, result: Result<Promotion,
     let outcome = match &result {
         Ok(Promotion::Succeeded(listed)) => after_commit(worker, job, listed, Outcome::Succeeded).await,
         Ok(Promotion::Superseded(listed)) => after_commit(worker, job, listed, Outcome::Superseded).await,
-        Ok(Promotion::Lost) => claim_is_gone(worker, job).await,
+        Ok(Promotion::Lost) => claim_is_gone(worker, job, false).await,
         Err(JobError::Reject(failure)) => reject(worker, job, failure).await,
         Err(error) => give_up(worker, job, error).await,
     };
@@ -105,9 +105,10 @@ fn tell(job: &ClaimedJob, result: &Result<Promotion, JobError>, outcome: Outcome
 }
 
 async fn reject(worker: &Worker, job: &ClaimedJob, failure: &Failure) -> Outcome {
-    match until_answered(worker, || queries::reject(&worker.services.database, job, failure)).await {
+    let rejected = until_answered(worker, || queries::reject(&worker.services.database, job, failure)).await;
+    match rejected.answer {
         Some(Some(listed)) => after_commit(worker, job, &listed, Outcome::Rejected).await,
-        Some(None) => claim_is_gone(worker, job).await,
+        Some(None) => claim_is_gone(worker, job, rejected.was_asked_again).await,
         None => Outcome::Stale,
     }
 }
@@ -126,10 +127,10 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
     let released =
         until_answered(worker, || queries::release(&worker.services.database, job, release, &exhausted))
             .await;
-    if matches!(released, Some(Some(_))) {
+    if matches!(released.answer, Some(Some(_))) {
         worker.services.tell_changed(&[job.id]).await;
     }
-    match released {
+    match released.answer {
         Some(Some(true)) => Outcome::Failed,
         Some(Some(false)) => {
             if stopping {
@@ -137,7 +138,7 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
             }
             if give_back { Outcome::Released } else { Outcome::Retried }
         }
-        Some(None) => claim_is_gone(worker, job).await,
+        Some(None) => claim_is_gone(worker, job, released.was_asked_again).await,
         None => Outcome::Stale,
     }
 }
@@ -157,43 +158,60 @@ pub fn attempts_exhausted(max_attempts: u32) -> Failure {
     Failure::new(FailureCode::AttemptsExhausted, detail).limit(max_attempts)
 }
 
-/// Asks the database until it answers; `None` when it doesn't before the worker has to end.
-async fn until_answered<T, F>(worker: &Worker, ask: impl Fn() -> F) -> Option<T>
+/// What the database said in the end.
+struct Answered<T> {
+    /// `None`: nothing before the worker had to end.
+    answer: Option<T>,
+    /// Whether it was asked more than once: an earlier answer may have been lost.
+    was_asked_again: bool,
+}
+
+/// Asks the database until it answers.
+async fn until_answered<T, F>(worker: &Worker, ask: impl Fn() -> F) -> Answered<T>
 where
     F: Future<Output = Result<T, DatabaseError>>,
 {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
-    loop {
+    let mut was_asked_again = false;
+    let answer = loop {
         match ask().await {
-            Ok(answer) => return Some(answer),
+            Ok(answer) => break Some(answer),
             Err(error) if !error.is_unavailable() => {
                 tracing::error!(%error, "a job's end can't be written; its lease will run out");
-                return None;
+                break None;
             }
-            Err(_) => {}
+            Err(_) => was_asked_again = true,
         }
         tokio::select! {
-            () = worker.must_end.cancelled() => return None,
+            () = worker.must_end.cancelled() => break None,
             () = backoff.wait() => {}
         }
-    }
+    };
+    Answered { answer, was_asked_again }
 }
 
-/// The claim is another worker's, or its upload is gone, or a promotion went through whose answer was lost: then a row
-/// names our picture. Else that may have been put after whoever took over had its key deleted, and is listed.
-async fn claim_is_gone(worker: &Worker, job: &ClaimedJob) -> Outcome {
-    let key = job.picture_key.as_str();
-    match queries::list_if_unnamed(&worker.services.database, key).await {
-        Ok(true) => Outcome::Stale,
-        Ok(false) => {
-            worker.services.tell_changed(&[job.id]).await;
-            Outcome::Succeeded
-        }
+/// The claim is another worker's, or its upload is gone, or what ended it went through and the answer was lost. A promotion
+/// did if a row names our picture. Else that may have been put after whoever took over had its key deleted, and is listed.
+async fn claim_is_gone(worker: &Worker, job: &ClaimedJob, was_asked_again: bool) -> Outcome {
+    let (database, key) = (&worker.services.database, job.picture_key.as_str());
+    let outcome = match queries::list_if_unnamed(database, key).await {
+        Ok(false) => Outcome::Succeeded,
+        Ok(true) => match queries::status_after(database, job).await.ok().flatten().as_deref() {
+            Some("rejected") => Outcome::Rejected,
+            Some("superseded") => Outcome::Superseded,
+            // Else a sweeper gave it up, and has told so.
+            Some("failed") if was_asked_again => Outcome::Failed,
+            _ => Outcome::Stale,
+        },
         Err(error) => {
             tracing::warn!(%error, key, "a picture that nobody needs is left to the listing");
             Outcome::Stale
         }
+    };
+    if outcome != Outcome::Stale {
+        worker.services.tell_changed(&[job.id]).await;
     }
+    outcome
 }
 
 /// Tells waiting clients, and deletes what a transaction has listed. What can't be deleted now is left to the sweeper.

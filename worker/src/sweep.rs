@@ -7,16 +7,21 @@ use crate::{
     settle::{Outcome, attempts_exhausted, count_since},
     worker::Worker,
 };
+use futures_util::{StreamExt, stream};
 use pfp_shared::{
     database::DatabaseError,
     dependencies::Dependency,
     failpoint::Failpoint,
     job::Job,
     queries::{self, DueJob},
+    queue::CHANNELS,
     upload::UploadId,
 };
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -186,8 +191,9 @@ async fn publish_due(worker: &Worker) -> Result<Done, DatabaseError> {
     .await?;
     let lease = worker.config.lease;
     let again = in_batches(move || async move {
-        publish(worker, queries::take_lost_messages(&services.database, BATCH, lease, ready == 0).await?)
-            .await
+        // Each time: what was true of the queue a batch ago needn't be.
+        let Ok(is_empty) = services.publisher.queue_is_empty().await else { return Ok(0) };
+        publish(worker, queries::take_lost_messages(&services.database, BATCH, lease, is_empty).await?).await
     })
     .await?;
     Ok(Done { count: first.count + again.count, more: first.more || again.more })
@@ -198,29 +204,36 @@ async fn publish(worker: &Worker, jobs: Vec<DueJob>) -> Result<u64, DatabaseErro
     if !jobs.is_empty() {
         Failpoint::SweepTaken.reached();
     }
-    let mut unconfirmed: Vec<UploadId> = Vec::new();
-    for due in &jobs {
-        let published = if unconfirmed.is_empty() {
-            worker.services.publisher.publish(&Job::new(due.id), due.trace_context.as_deref()).await
-        } else {
-            // One failure is the broker's: the others would only wait for it in turn.
-            unconfirmed.push(due.id);
-            continue;
-        };
-        match published {
-            Ok(()) => {
-                tracing::info!(upload_id = %due.id, reason = due.reason, "published");
-                metrics::counter!("pfp_republished_total", "reason" => due.reason.clone()).increment(1);
-            }
-            Err(_) => unconfirmed.push(due.id),
-        }
-    }
+    let taken = jobs.len() as u64;
+    let broker_is_out = AtomicBool::new(false);
+    let unconfirmed: Vec<UploadId> = stream::iter(jobs)
+        .map(|due| publish_one(worker, due, &broker_is_out))
+        .buffer_unordered(CHANNELS)
+        .filter_map(async |unconfirmed| unconfirmed)
+        .collect()
+        .await;
     if unconfirmed.is_empty() {
-        return Ok(jobs.len() as u64);
+        return Ok(taken);
     }
     queries::unpublish(&worker.services.database, &unconfirmed).await?;
     // Less than a batch: no further one is worth trying now.
     Ok(0)
+}
+
+/// Returns the job if it isn't known to be with the broker. One failure is the broker's: the others would only wait for
+/// it in turn.
+async fn publish_one(worker: &Worker, due: DueJob, broker_is_out: &AtomicBool) -> Option<UploadId> {
+    if broker_is_out.load(Relaxed) {
+        return Some(due.id);
+    }
+    let job = Job::new(due.id);
+    if worker.services.publisher.publish(&job, due.trace_context.as_deref()).await.is_err() {
+        broker_is_out.store(true, Relaxed);
+        return Some(due.id);
+    }
+    tracing::info!(upload_id = %due.id, reason = due.reason, "published");
+    metrics::counter!("pfp_republished_total", "reason" => due.reason).increment(1);
+    None
 }
 
 async fn delete_due(worker: &Worker) -> Result<Done, DatabaseError> {

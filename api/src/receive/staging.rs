@@ -7,6 +7,9 @@ use pfp_shared::storage::{PART_SIZE, PartUpload, Storage, StorageError};
 #[expect(clippy::cast_possible_truncation, reason = "5 MiB")]
 const PART: usize = PART_SIZE as usize;
 
+/// The most bytes of one body that are held at once: a larger one is staged part by part, while the next part comes.
+pub const MOST_HELD_OF_A_BODY: u64 = 2 * PART_SIZE;
+
 /// Where the bytes go.
 pub enum Destination {
     /// Into the staging prefix.

@@ -136,6 +136,21 @@ pub async fn reject(
         .await
 }
 
+/// What a job's upload is, if this claim was the last on it and is over: where the answer to what ended it was lost, that
+/// is how it ended.
+///
+/// # Errors
+/// The database failed.
+pub async fn status_after(database: &Database, job: &ClaimedJob) -> Result<Option<String>, DatabaseError> {
+    let sql = "-- status_after
+        SELECT status FROM uploads WHERE id = $1 AND claims = $2 AND claim_token IS NULL";
+    let work = async {
+        let row = database.session().await?.optional(sql, &[&job.id.0, &job.claims]).await?;
+        row.map(|row| column(&row, "status")).transpose()
+    };
+    database.within(work).await
+}
+
 /// How a job goes back without a result.
 #[derive(Debug, Clone, Copy)]
 pub struct Release {

@@ -48,22 +48,16 @@ pub struct ListingProgress {
     pub objects: i64,
 }
 
-/// Where to go on with the listing. One that begins anew forgets what an earlier one has held.
+/// Where to go on with the listing.
 ///
 /// # Errors
 /// The database failed.
 pub async fn resume_listing(session: &mut Session) -> Result<ListingProgress, DatabaseError> {
     let sql = "-- resume_listing\nSELECT listing_cursor, listing_objects FROM pfp_installation";
     let row = session.one(sql, &[]).await?;
-    let progress = ListingProgress {
-        cursor: column(&row, "listing_cursor")?,
-        objects: column(&row, "listing_objects")?,
-    };
-    if progress.cursor.is_none() {
-        forget_held(session).await?;
-        return Ok(ListingProgress { objects: 0, ..progress });
-    }
-    Ok(progress)
+    let cursor: Option<String> = column(&row, "listing_cursor")?;
+    let objects = if cursor.is_some() { column(&row, "listing_objects")? } else { 0 };
+    Ok(ListingProgress { cursor, objects })
 }
 
 /// Notes how far the listing has come.
@@ -109,24 +103,26 @@ pub async fn held_deletions(session: &mut Session) -> Result<i64, DatabaseError>
     column(&session.one(sql, &[]).await?, "held")
 }
 
-/// Makes the held deletions due.
+/// Makes a batch of the held deletions due; returns how many.
 ///
 /// # Errors
 /// The database failed.
-pub async fn release_held(session: &mut Session) -> Result<(), DatabaseError> {
-    let sql = "-- release_held\nUPDATE object_deletions SET retry_at = now() WHERE retry_at = 'infinity'";
-    session.execute(sql, &[]).await?;
-    Ok(())
+pub async fn release_held(session: &mut Session, batch: i64) -> Result<u64, DatabaseError> {
+    let sql = "-- release_held
+        UPDATE object_deletions SET retry_at = now() WHERE object_key IN (
+            SELECT object_key FROM object_deletions WHERE retry_at = 'infinity' LIMIT $1)";
+    session.execute(sql, &[&batch]).await
 }
 
-/// Takes the held deletions off the list; the next listing finds them again.
+/// Takes a batch of the held deletions off the list; returns how many. The next listing finds them again.
 ///
 /// # Errors
 /// The database failed.
-pub async fn forget_held(session: &mut Session) -> Result<(), DatabaseError> {
-    let sql = "-- forget_held\nDELETE FROM object_deletions WHERE retry_at = 'infinity'";
-    session.execute(sql, &[]).await?;
-    Ok(())
+pub async fn forget_held(session: &mut Session, batch: i64) -> Result<u64, DatabaseError> {
+    let sql = "-- forget_held
+        DELETE FROM object_deletions WHERE object_key IN (
+            SELECT object_key FROM object_deletions WHERE retry_at = 'infinity' LIMIT $1)";
+    session.execute(sql, &[&batch]).await
 }
 
 /// Those of the listed keys that no row names. Since every key is named before it is put and never named

@@ -55,6 +55,21 @@ pub async fn inspect(broker: &BrokerUri, topology: &Topology) -> lapin::Result<Q
     looked
 }
 
+/// Whether nothing waits for a worker, for certain. In a queue that isn't there nothing does.
+///
+/// # Errors
+/// The broker doesn't answer in time or refuses the connection.
+pub async fn nothing_is_ready(broker: &BrokerUri, topology: &Topology) -> lapin::Result<bool> {
+    let connection = connect(broker, "pfp-worker doctor").await?;
+    let asked = async { Topology::is_empty(&connection.create_channel().await?, &topology.jobs).await };
+    let is_empty = in_time(broker.timeout(), asked).await;
+    close(&connection).await;
+    match is_empty {
+        Err(error) if refusal(&error) == Some(AMQPSoftError::NOTFOUND) => Ok(true),
+        answer => answer,
+    }
+}
+
 async fn look(connection: &Connection, topology: &Topology) -> lapin::Result<Queues> {
     let mut queues = Queues::default();
     for part in Part::ALL {

@@ -12,7 +12,7 @@ mod trace_headers;
 
 pub use connect::{BrokerConfigError, BrokerUri, connect, in_time};
 pub use dead_letters::DeadLetters;
-pub use inspect::{QueueTrouble, Queues, inspect, rebuild};
-pub use publisher::{PublishError, Publisher};
+pub use inspect::{QueueTrouble, Queues, inspect, nothing_is_ready, rebuild};
+pub use publisher::{CHANNELS, PublishError, Publisher};
 pub use topology::{Part, Topology};
 pub use trace_headers::trace_context;

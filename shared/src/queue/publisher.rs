@@ -14,12 +14,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::{
+    sync::{Notify, Semaphore, watch},
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Channels of the connection, each with one message in flight: with more, a returned message can be credited
 /// to the wrong one.
-const CHANNELS: usize = 16;
+pub const CHANNELS: usize = 16;
 
 /// A broker that is silent for so long is noticed by missing heartbeats.
 const SILENT_FOR: Duration = Duration::from_secs(25);
@@ -33,6 +36,9 @@ pub enum PublishError {
     /// There is no connection that has proved itself.
     #[error("not connected to the broker")]
     NotConnected,
+    /// All channels are in use.
+    #[error("{0} messages wait for their confirmation already")]
+    Busy(usize),
     /// No confirmation in time.
     #[error("the broker didn't confirm within {} ms", .0.as_millis())]
     Timeout(Duration),
@@ -81,8 +87,12 @@ impl Publisher {
     /// The message isn't known to be with the broker. The job's row finds it a publisher again.
     pub async fn publish(&self, job: &Job, traceparent: Option<&str>) -> Result<(), PublishError> {
         let channels = self.channels.borrow().clone().ok_or(PublishError::NotConnected)?;
-        let published =
-            tokio::time::timeout(self.timeout, self.publish_on(&channels, job, traceparent)).await;
+        let until = Instant::now() + self.timeout;
+        // Half of the time, so that whoever gets a channel has time to use it. Who gets none says nothing of the connection:
+        // others are using it.
+        let permit = timeout_at(until - self.timeout / 2, channels.permits.acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return Err(PublishError::Busy(CHANNELS)) };
+        let published = timeout_at(until, self.publish_on(&channels, job, traceparent)).await;
         let outcome = published.unwrap_or(Err(PublishError::Timeout(self.timeout)));
         if outcome.is_err() {
             // A channel that failed stays closed, and one that timed out may be blocked: build anew.
@@ -97,7 +107,6 @@ impl Publisher {
         job: &Job,
         traceparent: Option<&str>,
     ) -> Result<(), PublishError> {
-        let _permit = channels.permits.acquire().await.map_err(|_| PublishError::NotConnected)?;
         let channel = lock(&channels.free).pop().ok_or(PublishError::NotConnected)?;
         let properties = BasicProperties::default()
             // On disk, not only in the broker's memory.
@@ -126,21 +135,36 @@ impl Publisher {
         }
     }
 
-    /// Messages that are ready in the jobs queue and in the dead queue.
+    /// Messages that are ready in the jobs queue and in the dead queue, as far as the broker knows.
     ///
     /// # Errors
     /// The broker doesn't answer, or a queue is gone.
     pub async fn ready(&self) -> Result<(u32, u32), PublishError> {
+        self.ask(async |control| {
+            let jobs = Topology::ready(control, &self.topology.jobs).await?;
+            Ok((jobs, Topology::ready(control, &self.topology.dead).await?))
+        })
+        .await
+    }
+
+    /// Whether nothing is ready in the jobs queue, for certain.
+    ///
+    /// # Errors
+    /// The broker doesn't answer, or the queue is gone.
+    pub async fn queue_is_empty(&self) -> Result<bool, PublishError> {
+        self.ask(async |control| Topology::is_empty(control, &self.topology.jobs).await).await
+    }
+
+    async fn ask<T>(
+        &self,
+        question: impl AsyncFnOnce(&Channel) -> lapin::Result<T>,
+    ) -> Result<T, PublishError> {
         let channels = self.channels.borrow().clone().ok_or(PublishError::NotConnected)?;
-        let counts = async {
-            let jobs = Topology::ready(&channels.control, &self.topology.jobs).await?;
-            Ok((jobs, Topology::ready(&channels.control, &self.topology.dead).await?))
-        };
-        let counts = in_time(self.broker.timeout(), counts).await;
-        if counts.is_err() {
+        let answer = in_time(self.broker.timeout(), question(&channels.control)).await;
+        if answer.is_err() {
             channels.suspect.notify_one();
         }
-        Ok(counts?)
+        Ok(answer?)
     }
 
     /// Keeps a connection up until told to stop: connects, declares the queues, proves that a message gets
@@ -238,10 +262,10 @@ impl Publisher {
     /// closed while an alarm blocks it, or while the broker is frozen, isn't closed at all: its thread, socket
     /// and buffers stay until the broker comes back, and with a new one every few seconds they would add up.
     async fn let_go(&self, connection: &Connection, control: &Channel, stop: &CancellationToken) {
-        let silent_until = tokio::time::Instant::now() + SILENT_FOR;
+        let silent_until = Instant::now() + SILENT_FOR;
         while connection.status().connected() && !stop.is_cancelled() {
             let is_blocked = connection.status().blocked();
-            if !is_blocked && (self.is_alive(control).await || tokio::time::Instant::now() > silent_until) {
+            if !is_blocked && (self.is_alive(control).await || Instant::now() > silent_until) {
                 break;
             }
             tokio::select! {

@@ -2,7 +2,9 @@
 
 use lapin::{
     Channel, ExchangeKind, Queue,
-    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    options::{
+        BasicGetOptions, BasicNackOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    },
     types::{AMQPValue, FieldTable},
 };
 
@@ -112,6 +114,25 @@ impl Topology {
     pub async fn ready(channel: &Channel, queue: &str) -> lapin::Result<u32> {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         Ok(channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.message_count())
+    }
+
+    /// Whether a queue has nothing ready, for certain: [`Topology::ready`] says 0 too where the broker didn't get to know
+    /// it. A quorum queue whose leader doesn't answer the broker within 250 ms is said to have no messages and no consumers;
+    /// one that is said to have none of both is asked for a message, which is given back.
+    ///
+    /// # Errors
+    /// The channel failed, or there is no such queue (which closes the channel).
+    pub async fn is_empty(channel: &Channel, queue: &str) -> lapin::Result<bool> {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let seen = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+        if seen.message_count() > 0 || seen.consumer_count() > 0 {
+            return Ok(seen.message_count() == 0);
+        }
+        let Some(message) = channel.basic_get(queue.into(), BasicGetOptions::default()).await? else {
+            return Ok(true);
+        };
+        message.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await?;
+        Ok(false)
     }
 }
 

@@ -17,8 +17,8 @@ use tokio::{
 };
 
 /// What is read at once by all connections together, in bytes. hyper's buffer for a connection grows to four times what is
-/// read at once, and is beside the budget for uploads: a thousand clients at once hold some 30 MiB so.
-const READ_BY_ALL: usize = 8 << 20;
+/// read at once, and is beside the budget for uploads: a thousand clients at once hold some 20 MiB so.
+const READ_BY_ALL: usize = 2 << 20;
 
 /// What one of them reads at once, at least and at most: hyper's buffer begins with one byte more than the least, and
 /// doesn't grow for it; an upload alone costs a third more processor time in pieces of 8 KiB than of 128 KiB.

@@ -57,7 +57,8 @@ impl Storage {
 fn refusal(status: StatusCode, answer: &str) -> StorageError {
     let text = format!("the bucket's lifecycle rules: {status} {}", code_in(answer).unwrap_or_default());
     match status.as_u16() {
-        401 | 403 => StorageError::PermissionDenied(text),
+        // A store that knows no such rules lets us as little as one where we may not set any.
+        401 | 403 | 405 | 501 => StorageError::PermissionDenied(text),
         500.. => StorageError::Unavailable(text),
         _ => StorageError::Other(text),
     }

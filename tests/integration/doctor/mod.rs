@@ -1,6 +1,7 @@
 //! The doctor: every kind of disagreement is planted, by its name in the catalogue, found, repaired, and gone.
 
 mod at_the_broker;
+mod backlog;
 mod in_a_folder;
 mod in_the_bucket;
 mod in_the_rows;

@@ -1,9 +1,10 @@
 //! What should have been done long ago, and what is said nowhere else: deletions of what is named, the sequence.
 
 use super::{Examination, catalogue::Kind};
+use anyhow::Context;
 use pfp_shared::{
-    database::DatabaseError,
     queries::{self, Overdue},
+    queue::nothing_is_ready,
 };
 use std::time::Duration;
 
@@ -46,12 +47,16 @@ fn key_of(overdue: &Overdue) -> (&String, &String, time::OffsetDateTime) {
     (&overdue.kind, &overdue.subject, overdue.since)
 }
 
-async fn overdue(examination: &Examination<'_>) -> Result<Vec<Overdue>, DatabaseError> {
-    let (database, config) = (&examination.worker.services.database, &examination.worker.config);
+async fn overdue(examination: &Examination<'_>) -> anyhow::Result<Vec<Overdue>> {
+    let (services, config) = (&examination.worker.services, &examination.worker.config);
+    let database = &services.database;
+    // Right before the rows: a backlog may have formed since anybody looked last.
+    let is_empty =
+        nothing_is_ready(examination.broker, services.publisher.topology()).await.context("broker")?;
     let grace = (config.lease * 2).max(config.sweep_interval * 10).max(Duration::from_secs(60));
     // A listing that broke off is gone on with after a minute, or begun anew after the interval.
     let held = config.listing_interval * 2 + Duration::from_secs(600);
-    let mut overdue = queries::overdue_uploads(database, grace, examination.queues.ready == 0, SHOWN).await?;
+    let mut overdue = queries::overdue_uploads(database, grace, is_empty, SHOWN).await?;
     overdue.extend(queries::overdue_deletions(database, grace, held, SHOWN).await?);
     Ok(overdue)
 }

@@ -71,7 +71,7 @@ pub struct DoctorArgs {
 struct Examination<'a> {
     worker: &'a Worker,
     page: usize,
-    queues: &'a Queues,
+    broker: &'a BrokerUri,
     findings: Findings,
     /// The highest generation in use.
     highest: i64,
@@ -108,7 +108,7 @@ pub async fn doctor(config: WorkerConfig, args: DoctorArgs) -> anyhow::Result<Ex
     let queues = broker::look(&broker, &topology).await.context("broker")?;
     let stores = [Dependency::Database, Dependency::Storage];
     let first = with_worker(config.clone(), APPLICATION, &stores, async |worker| {
-        examine(worker, args, &queues, Purpose::Tell(telling)).await
+        examine(worker, args, &broker, &queues, Purpose::Tell(telling)).await
     })
     .await?;
     first.sum_up(telling);
@@ -119,9 +119,9 @@ pub async fn doctor(config: WorkerConfig, args: DoctorArgs) -> anyhow::Result<Ex
     let mut findings = first;
     with_worker(config, APPLICATION, &Dependency::ALL, async |worker| {
         for _ in 0..ROUNDS {
-            repair(worker, args, &queues, &findings).await?;
+            repair(worker, args, &broker, &queues, &findings).await?;
             let queues = broker::look(&broker, &topology).await.context("broker")?;
-            findings = examine(worker, args, &queues, Purpose::Tell(telling)).await?;
+            findings = examine(worker, args, &broker, &queues, Purpose::Tell(telling)).await?;
             if findings.disagreements() == 0 {
                 break;
             }
@@ -141,11 +141,12 @@ fn verdict(findings: &Findings) -> ExitCode {
 async fn examine(
     worker: &Worker,
     args: DoctorArgs,
+    broker: &BrokerUri,
     queues: &Queues,
     purpose: Purpose,
 ) -> anyhow::Result<Findings> {
     let findings = Findings::new(purpose);
-    let mut examination = Examination { worker, page: usize::from(args.page), queues, findings, highest: 0 };
+    let mut examination = Examination { worker, page: usize::from(args.page), broker, findings, highest: 0 };
     if !examination.findings.repairs() {
         broker::tell(&mut examination.findings, worker.services.publisher.topology(), queues);
     }
@@ -174,7 +175,13 @@ async fn worth_knowing(examination: &mut Examination<'_>) -> anyhow::Result<()> 
 }
 
 /// Mends what was found, where it isn't too much of it.
-async fn repair(worker: &Worker, args: DoctorArgs, queues: &Queues, found: &Findings) -> anyhow::Result<()> {
+async fn repair(
+    worker: &Worker,
+    args: DoctorArgs,
+    broker: &BrokerUri,
+    queues: &Queues,
+    found: &Findings,
+) -> anyhow::Result<()> {
     let mut most = BTreeMap::new();
     for (kind, count) in found.counts().filter(|(kind, _)| !kind.is_remark()) {
         let allowed = found.most(kind).filter(|_| !args.force).unwrap_or(i64::MAX);
@@ -191,7 +198,7 @@ async fn repair(worker: &Worker, args: DoctorArgs, queues: &Queues, found: &Find
         }
     }
     let lists = most.contains_key(&Kind::DeletionHeld);
-    examine(worker, args, queues, Purpose::Repair(most)).await?;
+    examine(worker, args, broker, queues, Purpose::Repair(most)).await?;
     queries::hasten_deletions(&worker.services.database).await?;
     sweep_until_nothing_is_due(worker).await?;
     if lists {

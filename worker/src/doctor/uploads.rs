@@ -87,6 +87,8 @@ async fn fail(examination: &Examination<'_>, upload: &NeedsStaged) -> anyhow::Re
     let changed = if upload.status == "failed" {
         queries::mark_bytes_gone(&services.database, upload.id, &failure).await?
     } else {
+        // It is claimed before its turn: what was sent before it isn't lost for that.
+        queries::unpublish(&services.database, &[upload.id]).await?;
         let lease = examination.worker.config.lease;
         let claim = Claim {
             token: Uuid::new_v4(),
