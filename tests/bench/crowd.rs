@@ -7,7 +7,7 @@ mod dripping;
 #[path = "crowd/sending.rs"]
 mod sending;
 
-use dripping::Drippers;
+use dripping::{Drippers, Manners};
 use futures_util::future::join_all;
 use pfp_tests::{
     percentile::percentile,
@@ -26,7 +26,7 @@ const DRIPPERS: usize = 250;
 const ORDINARY: usize = 4;
 const PAUSE: Duration = Duration::from_millis(40);
 /// Rounds of each kind, in turns.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(15);
 
 /// Clients that upload at once, and those whose rate they are held against.
@@ -49,35 +49,47 @@ async fn main() -> pfp_tests::Result<()> {
 async fn slow_clients() -> pfp_tests::Result<()> {
     let system = start().await;
     let body = Body::ordinary();
-    let (mut quiet, mut crowded, mut told) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let beside = [None, Some(Manners::Heeds), Some(Manners::Ignores)];
+    let mut measured: [(Vec<Sent>, BTreeMap<String, usize>); 3] = Default::default();
     for round in 0..=ROUNDS {
-        let alone = ordinary(&system, &body).await;
-        let drippers = Drippers::start(&system, DRIPPERS).await;
-        let among_them = ordinary(&system, &body).await;
-        for (answer, count) in drippers.stop().await {
-            *told.entry(answer).or_insert(0) += count;
-        }
-        // The first round warms up.
-        if round > 0 {
-            quiet.extend(alone);
-            crowded.extend(among_them);
+        for (manners, (sent, told)) in beside.into_iter().zip(&mut measured) {
+            let drippers = match manners {
+                Some(manners) => Some(Drippers::start(&system, DRIPPERS, manners).await),
+                None => None,
+            };
+            let among_them = ordinary(&system, &body).await;
+            let answers = match drippers {
+                Some(drippers) => drippers.stop().await,
+                None => BTreeMap::new(),
+            };
+            // The first round warms up.
+            if round > 0 {
+                sent.extend(among_them);
+                for (answer, count) in answers {
+                    *told.entry(answer).or_insert(0) += count;
+                }
+            }
         }
     }
     let mut out = std::io::stdout();
     writeln!(out, "{} bytes at a time by {ORDINARY} clients, in turns", body.len())?;
     writeln!(out, "| beside | uploads | median ms | 99 % ms | of the quiet 99 % | refused |")?;
     writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
-    let floor = percentile_of(&quiet, 99);
-    for (beside, sent) in
-        [("nobody".to_owned(), &quiet), (format!("{} slow clients", 2 * DRIPPERS), &crowded)]
-    {
+    let floor = percentile_of(&measured[0].0, 99);
+    for (manners, (sent, _)) in beside.iter().zip(&measured) {
+        let beside = match manners {
+            None => "nobody".to_owned(),
+            Some(Manners::Heeds) => format!("{} slow clients", 2 * DRIPPERS),
+            Some(Manners::Ignores) => format!("{} that ignore Retry-After", 2 * DRIPPERS),
+        };
         let most = percentile_of(sent, 99);
         let refused = answers(sent.iter().filter(|sent| sent.status != 202));
         let median = percentile_of(sent, 50);
         let count = sent.len();
         writeln!(out, "| {beside} | {count} | {median:.1} | {most:.1} | {:.2} | {refused} |", most / floor)?;
     }
-    writeln!(out, "\nThe slow clients were told: {told:?}\n")?;
+    let told = measured.each_ref().map(|(_, told)| told);
+    writeln!(out, "\nThe slow clients were told: {:?}, and the others {:?}\n", told[1], told[2])?;
     system.stop().await;
     Ok(())
 }
