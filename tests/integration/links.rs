@@ -89,7 +89,8 @@ async fn links_that_take_long_each_way_make_uploads_slow_and_cost_no_attempt() {
 async fn a_slow_broker_is_not_taken_for_one_that_is_out() {
     let mut system = Setup::new().workers(0).start().await;
     let (wire, url) = Wire::in_url(Servers::shared().value("RABBITMQ_URL")).await;
-    system.settings.insert("PFP_AMQP_URL".to_owned(), url);
+    let own = [("PFP_AMQP_URL", url.as_str()), ("PFP_PUBLISH_TIMEOUT", "4s"), ("PFP_BROKER_TIMEOUT", "10s")];
+    system.settings.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let services = system.services();
     let publisher = &services.publisher;
     let watching = tokio::spawn({
@@ -97,7 +98,7 @@ async fn a_slow_broker_is_not_taken_for_one_that_is_out() {
         async move { services.watch("pfp-tests", CancellationToken::new()).await }
     });
     services.dependencies.wait_for(&[Dependency::Broker]).await;
-    wire.delay(Duration::from_millis(200));
+    wire.delay(Duration::from_millis(800));
     let jobs: Vec<_> = (0..3 * CHANNELS).map(|_| Job::new(UploadId::generate())).collect();
     let published = join_all(jobs.iter().map(|job| publisher.publish(job, None))).await;
     let confirmed = published.iter().filter(|one| one.is_ok()).count();

@@ -33,7 +33,7 @@ async fn whether_the_queue_is_empty_is_known_for_certain_and_asking_costs_no_mes
     let mut system = Setup::new().workers(0).start().await;
     let (connection, channel) = system.channel().await;
     let jobs = system.queue("jobs");
-    until("the API has declared it", PATIENCE, async || system.jobs_queue()).await;
+    system.publishes().await;
     assert!(
         Topology::is_empty(&channel, &jobs).await.unwrap(),
         "nobody consumes, so it is asked for a message"

@@ -8,6 +8,7 @@ use pfp_tests::{
 
 /// An upload whose message waits in the queue.
 async fn accepted_without_a_worker(system: &TestSystem) -> String {
+    system.publishes().await;
     let location = system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await;
     until("its message is there", PATIENCE, async || (system.jobs_queue() == Some((1, 0))).then_some(()))
         .await;

@@ -32,11 +32,7 @@ async fn on_a_wire(setup: Setup) -> (Setup, Wire) {
 async fn a_message_that_is_not_confirmed_holds_an_answer_up_for_the_publish_time_out_once() {
     let (setup, wire) = on_a_wire(Setup::new().workers(0).set("PFP_PUBLISH_TIMEOUT", "2500ms")).await;
     let system = setup.start().await;
-    until("the publisher is connected", PATIENCE, async || {
-        let metrics = system.apis[0].metrics().await;
-        metrics.contains("pfp_dependency_up{dependency=\"broker\"} 1").then_some(())
-    })
-    .await;
+    system.publishes().await;
     wire.freeze();
     let (answer, took) = timed_upload(&system).await;
     assert_eq!(answer.status, 202);

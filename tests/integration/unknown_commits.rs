@@ -115,6 +115,7 @@ async fn an_end_is_not_answered(
     // No sweep writes the same meanwhile.
     let setup = Setup::new().set("PFP_MAX_ATTEMPTS", "1").set("PFP_SWEEP_INTERVAL", "1h");
     let mut system = setup.workers(0).start().await;
+    system.publishes().await;
     let ada = system.client("ada");
     let location = ada.accepted(file).await;
     if !is_staged {

@@ -178,8 +178,8 @@ impl Publisher {
                     let trouble = match self.prove(&channels.control).await {
                         Ok(()) => {
                             backoff.reset();
-                            health.up();
                             self.channels.send_replace(Some(Arc::clone(&channels)));
+                            health.up();
                             self.watch(&connection, &channels, &stop).await
                         }
                         Err(error) => Some(error.to_string()),

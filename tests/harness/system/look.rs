@@ -34,6 +34,13 @@ impl TestSystem {
         Some((queue.get(1)?.parse().ok()?, queue.get(2)?.parse().ok()?))
     }
 
+    /// Waits until every API publishes: it is ready before, and leaves its first uploads to a sweep then.
+    pub async fn publishes(&self) {
+        for api in &self.apis {
+            api.publishes().await;
+        }
+    }
+
     /// Waits until the first listing of the bucket has ended: from then on, what no row names stays, and
     /// [`TestSystem::finish`] sees it.
     pub async fn listed(&self) {
