@@ -10,6 +10,7 @@ use lapin::{
     options::{ExchangeDeleteOptions, QueueDeleteOptions},
     protocol::{AMQPErrorKind, AMQPSoftError},
 };
+use std::time::Duration;
 
 /// What is wrong with a queue or exchange of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +50,7 @@ pub struct Queues {
 /// # Errors
 /// The broker doesn't answer in time or refuses the connection.
 pub async fn inspect(broker: &BrokerUri, topology: &Topology) -> lapin::Result<Queues> {
-    let connection = connect(broker, "pfp-worker doctor").await?;
-    let looked = in_time(broker.timeout(), look(&connection, topology)).await;
-    close(&connection).await;
-    looked
+    over_a_connection(broker, async |connection| look(connection, topology).await).await
 }
 
 /// Whether nothing waits for a worker, for certain. In a queue that isn't there nothing does.
@@ -60,11 +58,10 @@ pub async fn inspect(broker: &BrokerUri, topology: &Topology) -> lapin::Result<Q
 /// # Errors
 /// The broker doesn't answer in time or refuses the connection.
 pub async fn nothing_is_ready(broker: &BrokerUri, topology: &Topology) -> lapin::Result<bool> {
-    let connection = connect(broker, "pfp-worker doctor").await?;
-    let asked = async { Topology::is_empty(&connection.create_channel().await?, &topology.jobs).await };
-    let is_empty = in_time(broker.timeout(), asked).await;
-    close(&connection).await;
-    match is_empty {
+    let is_empty = over_a_connection(broker, async |connection| {
+        Topology::is_empty(&connection.create_channel().await?, &topology.jobs).await
+    });
+    match is_empty.await {
         Err(error) if refusal(&error) == Some(AMQPSoftError::NOTFOUND) => Ok(true),
         answer => answer,
     }
@@ -106,8 +103,7 @@ async fn look(connection: &Connection, topology: &Topology) -> lapin::Result<Que
 /// # Errors
 /// The broker doesn't answer in time or refuses.
 pub async fn rebuild(broker: &BrokerUri, topology: &Topology, queues: &Queues) -> lapin::Result<()> {
-    let connection = connect(broker, "pfp-worker doctor").await?;
-    let rebuilt = async {
+    over_a_connection(broker, async |connection| {
         for trouble in &queues.troubles {
             let QueueTrouble::Wrong(part, _) = trouble else { continue };
             let channel = connection.create_channel().await?;
@@ -123,14 +119,19 @@ pub async fn rebuild(broker: &BrokerUri, topology: &Topology, queues: &Queues) -
             }
         }
         topology.declare(&connection.create_channel().await?).await
-    };
-    let rebuilt = in_time(broker.timeout(), rebuilt).await;
-    close(&connection).await;
-    rebuilt
+    })
+    .await
 }
 
-async fn close(connection: &Connection) {
-    let _ = in_time(std::time::Duration::from_secs(1), connection.close(200, "done".into())).await;
+/// A connection for this work alone, which has as long as any question.
+async fn over_a_connection<T>(
+    broker: &BrokerUri,
+    work: impl AsyncFnOnce(&Connection) -> lapin::Result<T>,
+) -> lapin::Result<T> {
+    let connection = connect(broker, "pfp-worker doctor").await?;
+    let done = in_time(broker.timeout(), work(&connection)).await;
+    let _ = in_time(Duration::from_secs(1), connection.close(200, "done".into())).await;
+    done
 }
 
 /// The broker's reason for closing a channel.

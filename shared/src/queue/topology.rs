@@ -103,8 +103,7 @@ impl Topology {
             channel.exchange_declare(name.into(), fanout, passive, FieldTable::default()).await?;
             return Ok(None);
         }
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        channel.queue_declare(name.into(), passive, FieldTable::default()).await.map(Some)
+        see(channel, name).await.map(Some)
     }
 
     /// Messages that are ready in a queue.
@@ -112,8 +111,7 @@ impl Topology {
     /// # Errors
     /// The channel failed, or there is no such queue (which closes the channel).
     pub async fn ready(channel: &Channel, queue: &str) -> lapin::Result<u32> {
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        Ok(channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.message_count())
+        Ok(see(channel, queue).await?.message_count())
     }
 
     /// Whether a queue has nothing ready, for certain: [`Topology::ready`] says 0 too where the broker didn't get to know
@@ -123,8 +121,7 @@ impl Topology {
     /// # Errors
     /// The channel failed, or there is no such queue (which closes the channel).
     pub async fn is_empty(channel: &Channel, queue: &str) -> lapin::Result<bool> {
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let seen = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+        let seen = see(channel, queue).await?;
         if seen.message_count() > 0 || seen.consumer_count() > 0 {
             return Ok(seen.message_count() == 0);
         }
@@ -150,6 +147,12 @@ pub enum Part {
 impl Part {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::DeadExchange, Self::Dead, Self::Jobs];
+}
+
+/// A queue as it is; none is declared.
+async fn see(channel: &Channel, queue: &str) -> lapin::Result<Queue> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(queue.into(), passive, FieldTable::default()).await
 }
 
 /// Quorum queues are replicated and on disk, and count deliveries, which classic queues don't.
