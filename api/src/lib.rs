@@ -102,7 +102,8 @@ pub async fn run(config: ApiConfig, stop: CancellationToken) -> anyhow::Result<(
         let metrics = metrics_listener
             .map(|listener| tokio::spawn(serve_metrics(listener, state.clone(), end.clone())));
         let database = services.database.clone();
-        let following = tokio::spawn(follow(state.changes.clone(), database, end.clone()));
+        let following =
+            tokio::spawn(follow(state.changes.clone(), database, connections.reconnect_wait, end.clone()));
         serve(listener, state.clone(), serving.clone()).await;
         end.cancel();
         let _ = following.await;

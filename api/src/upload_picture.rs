@@ -36,8 +36,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-/// How long an accept of unknown outcome is looked up, and how often.
-const LOOKING_UP: Duration = Duration::from_secs(3);
+/// How often an accept of unknown outcome is looked up, for as long as the database may take to answer.
 const BETWEEN_LOOK_UPS: Duration = Duration::from_millis(250);
 
 /// An upload as it comes in.
@@ -248,7 +247,7 @@ async fn look_up(state: &AppState, user: &AuthenticatedUser, id: UploadId) -> Op
             }
         }
     };
-    timeout(LOOKING_UP, looking).await.ok()
+    timeout(state.config.connections.database_timeout, looking).await.ok()
 }
 
 /// Tells the workers. What isn't published is found by its row.

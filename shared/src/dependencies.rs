@@ -43,11 +43,30 @@ type States = [Option<Arc<str>>; 3];
 #[derive(Debug, Clone)]
 pub struct Dependencies {
     states: Arc<watch::Sender<States>>,
-    changed: Arc<Mutex<[Instant; 3]>>,
+    heard: Arc<Mutex<[Heard; 3]>>,
+    longest_silence: Duration,
+}
+
+/// When a dependency was heard of.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    /// Since when it has been as it is.
+    since: Instant,
+    /// When it was last seen to work.
+    last: Instant,
 }
 
 impl Default for Dependencies {
     fn default() -> Self {
+        Self::new(Duration::MAX)
+    }
+}
+
+impl Dependencies {
+    /// Nothing is known of any yet. One that isn't seen to work for longer than `longest_silence` counts as having been
+    /// out meanwhile, whether that was noticed or not.
+    #[must_use]
+    pub fn new(longest_silence: Duration) -> Self {
         let unknown: Arc<str> = Arc::from(UNKNOWN);
         for dependency in Dependency::ALL {
             metrics::gauge!("pfp_dependency_up", "dependency" => dependency.as_str()).set(0.0);
@@ -58,12 +77,11 @@ impl Default for Dependencies {
                 Some(Arc::clone(&unknown)),
                 Some(unknown),
             ])),
-            changed: Arc::new(Mutex::new([Instant::now(); 3])),
+            heard: Arc::new(Mutex::new([Heard { since: Instant::now(), last: Instant::now() }; 3])),
+            longest_silence,
         }
     }
-}
 
-impl Dependencies {
     /// The handle by which one dependency's state is told.
     #[must_use]
     pub fn health(&self, dependency: Dependency) -> Health {
@@ -76,13 +94,14 @@ impl Dependencies {
         self.states.borrow()[dependency as usize].clone()
     }
 
-    /// For how long a dependency has been up; nothing while it is out.
+    /// For how long a dependency has been up without a silence that is too long; nothing while it is out.
     #[must_use]
     pub fn up_for(&self, dependency: Dependency) -> Duration {
         if self.trouble(dependency).is_some() {
             return Duration::ZERO;
         }
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner)[dependency as usize].elapsed()
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner)[dependency as usize];
+        if heard.last.elapsed() > self.longest_silence { Duration::ZERO } else { heard.since.elapsed() }
     }
 
     /// Waits until all of the named are up.
@@ -110,8 +129,13 @@ impl Dependencies {
         } else {
             0.0
         });
-        if before.is_none() != state.is_none() {
-            self.changed.lock().unwrap_or_else(PoisonError::into_inner)[index] = Instant::now();
+        let heard = &mut self.heard.lock().unwrap_or_else(PoisonError::into_inner)[index];
+        let was_silent = heard.last.elapsed() > self.longest_silence;
+        if before.is_none() != state.is_none() || (state.is_none() && was_silent) {
+            heard.since = Instant::now();
+        }
+        if state.is_none() {
+            heard.last = Instant::now();
         }
         // A line for each change, not for each look. The first look is a change: a process that never gets on
         // has to say why.
@@ -147,6 +171,22 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_was_silent_for_too_long_has_not_been_up_meanwhile() {
+        let silence = Duration::from_millis(50);
+        let (strict, lenient) = (Dependencies::new(silence), Dependencies::default());
+        for dependencies in [&strict, &lenient] {
+            dependencies.health(Dependency::Database).up();
+        }
+        tokio::time::sleep(silence * 2).await;
+        assert_eq!(strict.up_for(Dependency::Database), Duration::ZERO, "it is silent");
+        for dependencies in [&strict, &lenient] {
+            dependencies.health(Dependency::Database).up();
+        }
+        assert!(strict.up_for(Dependency::Database) < silence, "it was silent");
+        assert!(lenient.up_for(Dependency::Database) >= silence * 2);
+    }
 
     #[tokio::test]
     async fn whoever_waits_goes_on_when_all_that_is_needed_is_up() {

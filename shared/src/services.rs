@@ -10,14 +10,14 @@ use crate::{
     upload::UploadId,
 };
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-/// How often a dependency that works is looked at, and one that doesn't.
-const LOOK_UP: Duration = Duration::from_secs(5);
-const LOOK_DOWN: Duration = Duration::from_millis(500);
+/// How long the connections may take to close, whatever their servers do.
+pub const CLOSING: Duration = Duration::from_secs(2);
 
 /// What a process works with. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +32,16 @@ pub struct Services {
     pub dependencies: Dependencies,
     /// The bucket that we began with, once it was seen.
     bucket: Arc<OnceLock<Installation>>,
+    /// The database's time when it was last looked at.
+    database_time: Arc<Mutex<Option<OffsetDateTime>>>,
+    checked_every: CheckIntervals,
+}
+
+/// How often database and object store are checked.
+#[derive(Debug, Clone, Copy)]
+struct CheckIntervals {
+    up: Duration,
+    down: Duration,
 }
 
 /// Settings that can't be used.
@@ -73,7 +83,18 @@ impl Services {
             publisher,
             dependencies: Dependencies::default(),
             bucket: Arc::default(),
+            database_time: Arc::default(),
+            checked_every: CheckIntervals {
+                up: connections.check_interval,
+                down: connections.check_interval_down,
+            },
         })
+    }
+
+    /// The same, but a dependency that isn't seen to work for so long counts as having been out.
+    #[must_use]
+    pub fn with_longest_silence(self, longest_silence: Duration) -> Self {
+        Self { dependencies: Dependencies::new(longest_silence), ..self }
     }
 
     /// Tells clients that wait for these uploads that they have changed. If that fails they hear of it some seconds later.
@@ -94,7 +115,7 @@ impl Services {
     pub async fn watch(self, application: &str, stop: CancellationToken) -> Result<(), Mismatch> {
         let broker =
             self.publisher.clone().supervise(application, self.health(Dependency::Broker), stop.clone());
-        let (watched, ()) = tokio::join!(self.watch_stores(&stop), broker);
+        let (watched, _) = tokio::join!(self.watch_stores(&stop), until_closed(&stop, broker));
         watched
     }
 
@@ -105,12 +126,13 @@ impl Services {
     pub async fn watch_stores(&self, stop: &CancellationToken) -> Result<(), Mismatch> {
         let database = async { self.watch_database(stop).await.map_err(Mismatch::from) };
         let storage = async { self.watch_storage(stop).await.map_err(Mismatch::from) };
-        let watched = tokio::try_join!(database, storage);
+        let both = async { tokio::try_join!(database, storage).map(|_| ()) };
+        let watched = until_closed(stop, both).await.unwrap_or(Ok(()));
         // A mismatch ends the process: the broker's connection needn't wait for a signal.
         if watched.is_err() {
             stop.cancel();
         }
-        watched.map(|_| ())
+        watched
     }
 
     fn health(&self, dependency: Dependency) -> Health {
@@ -122,7 +144,7 @@ impl Services {
         let mut checked = false;
         while !stop.is_cancelled() {
             let seen = if checked {
-                queries::ping(&self.database).await
+                self.look_at_database().await.map(|_| ())
             } else {
                 match queries::check_schema(&self.database).await {
                     Ok(schema) => {
@@ -133,9 +155,32 @@ impl Services {
                     Err(error) => Err(error),
                 }
             };
-            pause(&health, seen.map_err(|error| error.to_string()), stop).await;
+            self.pause(&health, seen.map_err(|error| error.to_string()), stop).await;
         }
         Ok(())
+    }
+
+    /// Sees that the database works; returns its time.
+    ///
+    /// # Errors
+    /// Why it doesn't.
+    pub async fn look_at_database(&self) -> Result<OffsetDateTime, DatabaseError> {
+        let seen_at = queries::ping(&self.database).await?;
+        // In this order: whoever reads the time first finds out that the database was silent before it.
+        self.health(Dependency::Database).up();
+        *self.database_time.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen_at);
+        Ok(seen_at)
+    }
+
+    /// Leases that had run out then, by the database's clock, had so although they could have been renewed: it was up for
+    /// this long. `None`: it was not.
+    ///
+    /// It is a time that was read before, and not that of the statement which takes a job from a silent worker: a
+    /// statement that a frozen database has before it is carried out when it thaws, where every lease has run out.
+    #[must_use]
+    pub fn silent_before(&self, up_for: Duration) -> Option<OffsetDateTime> {
+        let seen_at = *self.database_time.lock().unwrap_or_else(PoisonError::into_inner);
+        seen_at.filter(|_| self.dependencies.up_for(Dependency::Database) >= up_for)
     }
 
     async fn watch_storage(&self, stop: &CancellationToken) -> Result<(), OwnershipConflict> {
@@ -159,7 +204,11 @@ impl Services {
                 Some(_) if was_up => self.check_bucket_is_ours().await,
                 Some(_) => self.check_bucket().await,
             };
-            pause(&health, seen, stop).await;
+            // Somebody couldn't write meanwhile what could be read here: it is checked whether it can be written.
+            if was_up && seen.is_ok() && self.dependencies.trouble(Dependency::Storage).is_some() {
+                continue;
+            }
+            self.pause(&health, seen, stop).await;
         }
         Ok(())
     }
@@ -198,22 +247,34 @@ impl Services {
             Err(OwnershipConflict::OtherBucket { place: self.storage.describe() })
         })
     }
+
+    /// Tells what was seen and waits until the next check.
+    async fn pause(&self, health: &Health, seen: Result<(), String>, stop: &CancellationToken) {
+        let wait = match seen {
+            Ok(()) => {
+                health.up();
+                self.checked_every.up
+            }
+            Err(reason) => {
+                health.down(&reason);
+                self.checked_every.down
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
 }
 
-/// Tells what was seen and waits until the next look.
-async fn pause(health: &Health, seen: Result<(), String>, stop: &CancellationToken) {
-    let wait = match seen {
-        Ok(()) => {
-            health.up();
-            LOOK_UP
-        }
-        Err(reason) => {
-            health.down(&reason);
-            LOOK_DOWN
-        }
+/// What this comes to, unless it still waits for a server some time after all is told to stop.
+async fn until_closed<T>(stop: &CancellationToken, watching: impl Future<Output = T>) -> Option<T> {
+    let closed = async {
+        stop.cancelled().await;
+        tokio::time::sleep(CLOSING).await;
     };
     tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(wait) => {}
+        watched = watching => Some(watched),
+        () = closed => None,
     }
 }

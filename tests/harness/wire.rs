@@ -35,6 +35,8 @@ const PIECES: usize = 64;
 #[derive(Debug, Clone, Copy, Default)]
 struct Flow {
     frozen: bool,
+    /// Connections end as soon as they are made.
+    cut: bool,
     /// How long each piece is on its way.
     delay: Duration,
 }
@@ -96,6 +98,17 @@ impl Wire {
         self.flow.send_modify(|flow| flow.frozen = false);
     }
 
+    /// From now on there is no connection: those that there are end, and new ones as soon as they are made.
+    pub fn cut(&self) {
+        self.flow.send_modify(|flow| flow.cut = true);
+        self.reset();
+    }
+
+    /// Connections can be made again.
+    pub fn mend(&self) {
+        self.flow.send_modify(|flow| flow.cut = false);
+    }
+
     /// From now on each piece is on its way for so long, in either direction.
     pub fn delay(&self, delay: Duration) {
         self.flow.send_modify(|flow| flow.delay = delay);
@@ -144,6 +157,9 @@ async fn forward(
 ) {
     // Those of before are none of this connection's.
     reset.mark_unchanged();
+    if flow.borrow().cut {
+        return;
+    }
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     let was_reset = {
         // Not into halves of their own: those would say good-bye when they are dropped.

@@ -11,6 +11,7 @@ use pfp_tests::{
     system::{Setup, TestSystem},
 };
 use std::time::Duration;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -31,7 +32,14 @@ async fn claim(pool: &Database, id: UploadId, unanswered: &[Uuid]) -> Option<Cla
 /// A claim of whatever may be claimed.
 fn of_any(unanswered: &[Uuid]) -> Claim<'_> {
     let token = Uuid::new_v4();
-    Claim { token, unanswered, lease: MINUTE, max_attempts: 5, from_the_silent: true, alone: true }
+    Claim {
+        token,
+        unanswered,
+        lease: MINUTE,
+        max_attempts: 5,
+        silent_before: Some(OffsetDateTime::now_utc()),
+        alone: true,
+    }
 }
 
 async fn row(system: &TestSystem) -> String {
@@ -93,7 +101,7 @@ async fn a_job_of_a_silent_worker_is_taken_only_by_who_may_and_alone_and_else_le
     claim(&pool, id, &[]).await.unwrap();
     system.database.run("UPDATE uploads SET lease_until = now() - interval '1 second'").await;
     let before = row(&system).await;
-    let claim = Claim { from_the_silent: false, ..of_any(&[]) };
+    let claim = Claim { silent_before: None, ..of_any(&[]) };
     assert!(matches!(queries::claim(&pool, id, claim).await.unwrap(), Claimed::Nothing));
     let claim = Claim { alone: false, ..of_any(&[]) };
     assert!(matches!(queries::claim(&pool, id, claim).await.unwrap(), Claimed::MustRunAlone));

@@ -164,7 +164,9 @@ async fn row_23_staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_wi
     for (outcome, count) in [("retried", 4), ("failed", 1)] {
         system.workers[0].shows(&format!("pfp_jobs_total{{outcome=\"{outcome}\"}} {count}")).await;
     }
-    system.database.run("DELETE FROM uploads").await;
+    assert_eq!(upload["failure"]["code"], "storage_error", "nothing is left to be worked on: {upload}");
+    let doctor = system.worker_command(&["doctor"]);
+    assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stdout));
     system.finish().await;
 }
 

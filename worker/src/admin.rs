@@ -48,7 +48,7 @@ pub(crate) async fn with_worker<T>(
     needed: &[Dependency],
     work: impl AsyncFnOnce(&Worker) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let services = Services::new(&config.connections, application)?;
+    let services = Services::new(&config.connections, application)?.with_longest_silence(config.lease / 2);
     let stop = CancellationToken::new();
     let worker = Worker::new(config, services.clone(), stop.clone());
     let (watched, publishes) = (stop.clone(), needed.contains(&Dependency::Broker));

@@ -29,6 +29,10 @@ pub struct WorkerConfig {
     pub picture_memory: u64,
     /// Attempts that count, before an upload is failed.
     pub max_attempts: u32,
+    /// The longest wait before a job is tried again.
+    pub retry_wait: Duration,
+    /// The longest wait before a deletion is tried again.
+    pub deletion_wait: Duration,
     /// How long a worker may be silent about a job.
     pub lease: Duration,
     /// How often it looks for what is due.
@@ -45,7 +49,10 @@ impl WorkerConfig {
     /// # Errors
     /// A setting that is required isn't set, or can't be used.
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
-        let connections = Connections::from_settings(settings)?;
+        let mut connections = Connections::from_settings(settings)?;
+        let lease = settings.duration("PFP_JOB_LEASE");
+        // Often enough to tell whether leases could be renewed.
+        connections.check_interval = connections.check_interval.min(lease / 4);
         let concurrency = match settings.count("PFP_WORKER_CONCURRENCY") {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -71,7 +78,9 @@ impl WorkerConfig {
             file_memory,
             picture_memory,
             max_attempts: settings.small("PFP_MAX_ATTEMPTS"),
-            lease: settings.duration("PFP_JOB_LEASE"),
+            retry_wait: settings.duration("PFP_RETRY_WAIT"),
+            deletion_wait: settings.duration("PFP_DELETION_WAIT"),
+            lease,
             sweep_interval: settings.duration("PFP_SWEEP_INTERVAL"),
             listing_interval: settings.duration("PFP_LISTING_INTERVAL"),
             retention: settings.duration("PFP_UPLOAD_RETENTION"),

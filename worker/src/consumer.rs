@@ -9,15 +9,10 @@ use lapin::{
     types::FieldTable,
 };
 use pfp_shared::{
-    backoff::Backoff,
     dependencies::Dependency,
     queue::{BrokerUri, Topology, connect, in_time},
 };
 use std::{sync::Arc, time::Duration};
-
-/// How often the channel is asked whether the queue is still there: a consumer of a queue that was deleted
-/// isn't told in every case.
-const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Our name among the queue's consumers; the broker keeps it apart by channel.
 const CONSUMER_TAG: &str = "pfp-worker";
@@ -25,7 +20,7 @@ const CONSUMER_TAG: &str = "pfp-worker";
 /// Consumes until told to stop. Whatever ends a consumer (a lost connection, a closed channel, a queue that was
 /// deleted, a stream that just ends) builds everything anew.
 pub async fn consume(worker: Arc<Worker>, broker: BrokerUri) {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let mut backoff = broker.reconnecting();
     while !worker.stop.is_cancelled() {
         match open(&worker, &broker).await {
             Ok((connection, channel, consumer)) => {
@@ -83,7 +78,8 @@ async fn pump(
     channel: &Channel,
     mut consumer: Consumer,
 ) -> &'static str {
-    let mut probe = tokio::time::interval(PROBE_INTERVAL);
+    // A consumer of a queue that was deleted isn't told in every case.
+    let mut probe = tokio::time::interval(broker.check_interval());
     probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -1,6 +1,6 @@
 //! One message: read it, run its job within a span and a panic boundary, acknowledge it or set it aside.
 
-use crate::{process_picture::process_picture, worker::Worker};
+use crate::{process_picture::process_picture, settle::give_back, worker::Worker};
 use futures_util::FutureExt;
 use lapin::{
     message::Delivery,
@@ -44,12 +44,13 @@ async fn run(worker: &Worker, id: UploadId) -> bool {
     loop {
         // A panic must not take the message's slot with it.
         match AssertUnwindSafe(process_picture(worker, id, &mut unanswered)).catch_unwind().await {
-            Ok(Ok(outcome)) => return outcome.is_some(),
+            Ok(Ok(Some(_))) => return true,
+            Ok(Ok(None)) => break,
             Ok(Err(error)) if error.is_unavailable() => {
                 tracing::debug!(%error, "the job can't be claimed now");
                 tokio::select! {
                     () = backoff.wait() => continue,
-                    () = worker.stop.cancelled() => return false,
+                    () = worker.stop.cancelled() => break,
                 }
             }
             Ok(Err(error)) => tracing::error!(%error, "the job can't be claimed"),
@@ -60,6 +61,8 @@ async fn run(worker: &Worker, id: UploadId) -> bool {
         }
         return true;
     }
+    give_back(worker, id, &unanswered).await;
+    false
 }
 
 async fn acknowledge(worker: &Worker, delivery: &Delivery) {

@@ -18,6 +18,10 @@ pub enum JobError {
     /// Something else went wrong: tried again later, and the attempt counts.
     #[error("{0}")]
     Retry(String),
+    /// The staged bytes are gone, or aren't what was staged: as [`JobError::Retry`], but nothing is kept that could be
+    /// worked on later.
+    #[error("{0}")]
+    BytesGone(String),
     /// The worker is asked to stop: another one tries at once, and the attempt doesn't count.
     #[error("the worker stops")]
     Stopping,
@@ -39,9 +43,11 @@ impl From<DatabaseError> for JobError {
 impl From<StorageError> for JobError {
     fn from(error: StorageError) -> Self {
         if error.is_dependency_fault() {
-            Self::Dependency(error.to_string())
-        } else {
-            Self::Retry(error.to_string())
+            return Self::Dependency(error.to_string());
+        }
+        match error {
+            StorageError::NotFound(_) => Self::BytesGone(error.to_string()),
+            _ => Self::Retry(error.to_string()),
         }
     }
 }

@@ -14,11 +14,8 @@ use pfp_shared::{
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
 
@@ -40,7 +37,42 @@ pub struct Kitchen {
     options: Arc<PictureOptions>,
     threads: Arc<Semaphore>,
     memory: MemoryBudget,
-    stuck: Arc<AtomicUsize>,
+    running: Running,
+}
+
+/// When the threads that work on a picture began, whether anybody waits for them or not.
+#[derive(Debug, Clone, Default)]
+struct Running(Arc<Mutex<Vec<Instant>>>);
+
+impl Running {
+    /// Counts a thread until dropped.
+    fn begin(&self) -> Counted {
+        let began = Instant::now();
+        lock(&self.0).push(began);
+        Counted { running: self.clone(), began }
+    }
+
+    fn longer_than(&self, limit: Duration) -> usize {
+        lock(&self.0).iter().filter(|began| began.elapsed() > limit).count()
+    }
+}
+
+struct Counted {
+    running: Running,
+    began: Instant,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut running = lock(&self.running.0);
+        if let Some(place) = running.iter().position(|began| *began == self.began) {
+            running.swap_remove(place);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kitchen {
@@ -51,14 +83,14 @@ impl Kitchen {
             options: Arc::new(options),
             threads: Arc::new(Semaphore::new(concurrency)),
             memory,
-            stuck: Arc::default(),
+            running: Running::default(),
         }
     }
 
     /// Threads that are stuck in a picture: each is lost until it comes back or the process is started anew.
     #[must_use]
     pub fn stuck_threads(&self) -> usize {
-        self.stuck.load(Ordering::SeqCst)
+        self.running.longer_than(self.stuck_after())
     }
 
     /// Resolves when a thread is stuck: what it holds of the memory others would wait for, without an end.
@@ -106,37 +138,55 @@ impl Kitchen {
         &self,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<Result<T, Failure>, JobError> {
-        // Set by whoever comes first: the thread when it is done, or who has waited long enough.
-        let decided = Arc::new(AtomicBool::new(false));
-        let (stuck, was_decided) = (Arc::clone(&self.stuck), Arc::clone(&decided));
-        let mut thread = tokio::task::spawn_blocking(move || {
-            let result = catch_unwind(AssertUnwindSafe(work));
-            if was_decided.swap(true, Ordering::SeqCst) {
-                // It came back after all, as after a freeze of the whole process.
-                stuck.fetch_sub(1, Ordering::SeqCst);
-            }
-            result
+        let running = self.running.clone();
+        let thread = tokio::task::spawn_blocking(move || {
+            let _counted = running.begin();
+            catch_unwind(AssertUnwindSafe(work))
         });
-        let ended = match tokio::time::timeout(self.stuck_after(), &mut thread).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                // Counted first, so that the thread never takes off what isn't there yet.
-                self.stuck.fetch_add(1, Ordering::SeqCst);
-                if !decided.swap(true, Ordering::SeqCst) {
-                    return Err(JobError::Retry("making the picture got stuck".to_owned()));
-                }
-                self.stuck.fetch_sub(1, Ordering::SeqCst);
-                thread.await
+        match tokio::time::timeout(self.stuck_after(), thread).await {
+            Ok(Ok(Ok(result))) => Ok(result),
+            Ok(_) => {
+                metrics::counter!("pfp_panics_total").increment(1);
+                Err(JobError::Retry("making the picture panicked".to_owned()))
             }
-        };
-        if let Ok(Ok(result)) = ended {
-            return Ok(result);
+            Err(_) => Err(JobError::Retry("making the picture got stuck".to_owned())),
         }
-        metrics::counter!("pfp_panics_total").increment(1);
-        Err(JobError::Retry("making the picture panicked".to_owned()))
     }
 
     fn stuck_after(&self) -> Duration {
         (self.options.limits.decode_timeout * STUCK_AFTER).max(LEAST_STUCK_AFTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_stuck_thread_counts_until_it_comes_back_also_when_nobody_waits_for_it_any_more() {
+        let mut options = PictureOptions::default();
+        options.limits.decode_timeout = Duration::from_millis(1);
+        let kitchen = Kitchen::new(options, 1, MemoryBudget::new(1 << 20));
+        let (come_back, told) = mpsc::channel::<()>();
+        let job = kitchen.run(move || {
+            let _ = told.recv();
+            Ok(())
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(50), job).await.is_err(), "it isn't waited for");
+        assert_eq!(kitchen.stuck_threads(), 0, "it isn't stuck yet");
+        wait_for(|| kitchen.stuck_threads() == 1).await;
+        come_back.send(()).unwrap();
+        wait_for(|| kitchen.stuck_threads() == 0).await;
+    }
+
+    async fn wait_for(holds: impl Fn() -> bool) {
+        for _ in 0..500 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("waited in vain");
     }
 }

@@ -62,17 +62,22 @@ impl Drop for LeaseKeeper {
 async fn renew(database: &Database, job: &ClaimedJob, lease: Duration, claimed_at: Instant) -> Loss {
     // Counted from before the statement was sent: the database's own count began later.
     let mut valid_until = claimed_at + lease;
+    let mut database_is_out = false;
     loop {
         tokio::time::sleep(lease / 4).await;
         let asked_at = Instant::now();
         if asked_at >= valid_until {
-            return Loss::Silence;
+            // Whoever was frozen itself was last answered.
+            return if database_is_out { Loss::Database } else { Loss::Silence };
         }
         match tokio::time::timeout_at(valid_until, queries::renew_claim(database, job, lease)).await {
-            Ok(Ok(true)) => valid_until = asked_at + lease,
+            Ok(Ok(true)) => {
+                valid_until = asked_at + lease;
+                database_is_out = false;
+            }
             Ok(Ok(false)) => return Loss::Silence,
             // The lease lasts: the database may be back before it runs out.
-            Ok(Err(_)) if Instant::now() < valid_until => {}
+            Ok(Err(_)) if Instant::now() < valid_until => database_is_out = true,
             Ok(Err(_)) | Err(_) => return Loss::Database,
         }
     }

@@ -36,16 +36,16 @@ pub mod worker;
 
 use crate::{config::WorkerConfig, worker::Worker};
 use metrics_exporter_prometheus::PrometheusHandle;
-use pfp_shared::{queue::BrokerUri, services::Services};
+use pfp_shared::{
+    queue::BrokerUri,
+    services::{CLOSING, Services},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How much of the grace period is left for releasing jobs.
 const RELEASING: Duration = Duration::from_secs(3);
-
-/// How much of it is left for the connections to close.
-const CLOSING: Duration = Duration::from_secs(2);
 
 /// Works until `stop` is cancelled, then ends within the grace period.
 ///
@@ -56,7 +56,9 @@ pub async fn run(
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let services = Services::new(&config.connections, "pfp-worker")?;
+    // Leases that ran out while nobody could renew them are given time: whoever holds one renews it four times in its
+    // time.
+    let services = Services::new(&config.connections, "pfp-worker")?.with_longest_silence(config.lease / 2);
     let broker = BrokerUri::new(&config.connections)?;
     let grace = config.connections.shutdown_grace;
     // The sweeper and the last jobs still publish while the worker stops.
@@ -104,7 +106,7 @@ pub async fn run(
     worker.must_end.cancel();
     watching.cancel();
     if !watch.is_finished() {
-        let _ = tokio::time::timeout(CLOSING, watch).await;
+        let _ = watch.await;
     }
     ended
 }

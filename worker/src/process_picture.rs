@@ -22,6 +22,9 @@ use pfp_shared::{
 use std::time::Instant;
 use uuid::Uuid;
 
+/// Claims whose answers were lost, of one message: about one a second of an outage.
+const MOST_UNANSWERED: usize = 256;
+
 /// Works on an upload, if there is work to do on it. `None`: the worker stops, and leaves it to another one.
 /// `unanswered` are the claims on it whose answers were lost, from one try to the next.
 ///
@@ -85,11 +88,15 @@ async fn claim(
 ) -> Result<(Claimed, tokio::time::Instant), DatabaseError> {
     let (lease, max_attempts) = (worker.config.lease, worker.config.max_attempts);
     // As for the sweeper: an outage must not cost attempts.
-    let from_the_silent = worker.services.dependencies.up_for(Dependency::Database) >= lease;
-    let claim = Claim { token: Uuid::new_v4(), unanswered, lease, max_attempts, from_the_silent, alone };
+    let silent_before = worker.services.silent_before(lease);
+    let claim = Claim { token: Uuid::new_v4(), unanswered, lease, max_attempts, silent_before, alone };
     let (token, started) = (claim.token, tokio::time::Instant::now());
     let claimed = queries::claim(&worker.services.database, id, claim).await;
     if claimed.as_ref().is_err_and(DatabaseError::is_outcome_unknown) {
+        // What falls out costs an attempt at worst, should its claim have been the one that was carried out.
+        if unanswered.len() == MOST_UNANSWERED {
+            unanswered.remove(0);
+        }
         unanswered.push(token);
     }
     stage_took("claim", started.into_std());
@@ -140,7 +147,7 @@ async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, Jo
         file => file?,
     };
     if file.len() as u64 != job.size_bytes {
-        return Err(JobError::Retry(format!(
+        return Err(JobError::BytesGone(format!(
             "the staged object has {} bytes of {}",
             file.len(),
             job.size_bytes

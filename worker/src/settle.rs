@@ -7,12 +7,14 @@ use pfp_shared::{
     failure::{Failure, FailureCode},
     job::Job,
     queries::{self, ClaimedJob, Deletion, Promotion, Release},
+    upload::UploadId,
 };
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-/// The first wait before a retry, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// The first wait before a job is tried again; the longest is `PFP_RETRY_WAIT`.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// What became of a job, as `pfp_jobs_total` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,10 +122,13 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
     let tries = u32::try_from(job.claims).unwrap_or(1).saturating_sub(1);
     let release = Release {
         give_back,
-        delay: if stopping { Duration::ZERO } else { delay(RETRY.0, RETRY.1, tries) },
+        delay: if stopping { Duration::ZERO } else { delay(FIRST_RETRY, worker.config.retry_wait, tries) },
         max_attempts: worker.config.max_attempts,
     };
-    let exhausted = attempts_exhausted(worker.config.max_attempts);
+    let exhausted = match error {
+        JobError::BytesGone(_) => bytes_gone(),
+        _ => attempts_exhausted(worker.config.max_attempts),
+    };
     let released =
         until_answered(worker, || queries::release(&worker.services.database, job, release, &exhausted))
             .await;
@@ -156,6 +161,23 @@ async fn hand_over(worker: &Worker, job: &ClaimedJob) {
 pub fn attempts_exhausted(max_attempts: u32) -> Failure {
     let detail = format!("All {max_attempts} attempts failed. The file is kept; it can be worked on again.");
     Failure::new(FailureCode::AttemptsExhausted, detail).limit(max_attempts)
+}
+
+/// The failure of an upload whose staged bytes are gone, or aren't what was staged.
+#[must_use]
+pub fn bytes_gone() -> Failure {
+    Failure::new(
+        FailureCode::StorageError,
+        "The file is gone from the storage, or damaged there: it has to be uploaded again.",
+    )
+}
+
+/// Gives back claims whose answers were lost, when the worker stops: one that was carried out would cost an attempt.
+pub async fn give_back(worker: &Worker, id: UploadId, unanswered: &[Uuid]) {
+    if unanswered.is_empty() {
+        return;
+    }
+    until_answered(worker, || queries::give_back(&worker.services.database, id, unanswered)).await;
 }
 
 /// What the database said in the end.

@@ -156,13 +156,14 @@ where
 /// After an outage of the database every lease has run out: their workers are given the time to come back and
 /// give their jobs back uncounted.
 async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
-    if worker.services.dependencies.up_for(Dependency::Database) < worker.config.lease {
+    worker.services.look_at_database().await?;
+    let Some(silent_before) = worker.services.silent_before(worker.config.lease) else {
         return Ok(Done::default());
-    }
+    };
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
     in_batches(move || async move {
-        let lost = queries::requeue_lost_claims(database, BATCH, max_attempts, exhausted).await?;
+        let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted).await?;
         for claim in &lost {
             let (upload_id, attempts) = (claim.id, claim.attempts);
             if claim.is_failed {
@@ -250,7 +251,8 @@ async fn delete_due(worker: &Worker) -> Result<Done, DatabaseError> {
         if let Some((key, error)) = failed.first() {
             tracing::warn!(count = failed.len(), key, %error, "objects couldn't be deleted");
             let keys: Vec<_> = failed.iter().map(|(key, _)| key.clone()).collect();
-            queries::deletions_failed(&services.database, &keys, &error.to_string()).await?;
+            let (why, longest) = (error.to_string(), worker.config.deletion_wait);
+            queries::deletions_failed(&services.database, &keys, &why, longest).await?;
         }
         // Less than a batch where one failed: a store that fails would hold the sweep for a time-out each time.
         Ok((due.len() - failed.len()) as u64)

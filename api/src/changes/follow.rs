@@ -19,8 +19,10 @@ const READ_ALL: Duration = Duration::from_secs(5);
 const BATCH: usize = 500;
 
 /// Follows until told to stop. While the database is out, waiters keep what they know.
-pub async fn follow(changes: Changes, database: Database, stop: CancellationToken) {
-    let work = async { tokio::join!(listen(&changes, &database), read(&changes, &database)) };
+///
+/// `reconnect_wait` is the longest wait before a connection that was lost is made anew.
+pub async fn follow(changes: Changes, database: Database, reconnect_wait: Duration, stop: CancellationToken) {
+    let work = async { tokio::join!(listen(&changes, &database, reconnect_wait), read(&changes, &database)) };
     tokio::select! {
         () = stop.cancelled() => {}
         _ = work => {}
@@ -28,9 +30,9 @@ pub async fn follow(changes: Changes, database: Database, stop: CancellationToke
 }
 
 /// Hears notifications, on a connection that is made anew whenever it ends.
-async fn listen(changes: &Changes, database: &Database) {
+async fn listen(changes: &Changes, database: &Database, reconnect_wait: Duration) {
     let hears = metrics::gauge!("pfp_change_notifications_up");
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let mut backoff = Backoff::new(Duration::from_millis(200), reconnect_wait);
     let mut was_told = false;
     loop {
         match listener(database).await {

@@ -3,11 +3,14 @@
 use super::Declared;
 use crate::{auth::AuthenticatedUser, error::ApiError, state::AppState};
 use pfp_shared::{
+    database::DatabaseError,
+    dependencies::Dependency,
     failure::{Failure, FailureCode},
     queries::{self, EarlierUpload, Refusal, Reserve, UploadLimits},
     trace::TraceParent,
     upload::UploadId,
 };
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What became of asking for a reservation.
@@ -48,7 +51,11 @@ impl Reservation {
             trace_context: Some(&header),
         };
         let limits = state.config.limits;
-        match queries::reserve(&state.database_of(user), &wanted, limits).await? {
+        let reserved = queries::reserve(&state.database_of(user), &wanted, limits).await;
+        if reserved.as_ref().is_err_and(DatabaseError::is_outcome_unknown) {
+            tokio::spawn(take_back(state.clone(), id));
+        }
+        match reserved? {
             Reserve::Reserved => Ok(Reserved::New(Self::renewed(state, id))),
             Reserve::Refused(refusal) => Err(refused(refusal, limits)),
             Reserve::Replay(earlier) => Ok(Reserved::Replay(earlier)),
@@ -78,6 +85,21 @@ impl Reservation {
         if let Err(error) = forgotten.await {
             tracing::warn!(%error, upload_id = %self.id, "a reservation couldn't be taken back; its lease runs out");
         }
+    }
+}
+
+/// Takes back what may have been reserved without our hearing of it, once the database is back: its idempotency key and
+/// its place among the user's uploads would be taken for as long as its lease.
+async fn take_back(state: AppState, id: UploadId) {
+    let taken_back = async {
+        state.services.dependencies.wait_for(&[Dependency::Database]).await;
+        queries::forget_reservation(&state.services.database, id, false).await
+    };
+    // Later than that its lease has run out.
+    match timeout(state.config.upload_lease, taken_back).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, upload_id = %id, "a reservation's lease runs out"),
+        Err(_) => tracing::debug!(upload_id = %id, "a reservation's lease runs out"),
     }
 }
 

@@ -52,6 +52,14 @@ pub struct Connections {
     pub storage: StorageLocation,
     /// The longest wait for one storage request.
     pub storage_timeout: Duration,
+    /// How often a storage request that fails is made again.
+    pub storage_retries: usize,
+    /// The longest wait before what was disconnected is connected to again.
+    pub reconnect_wait: Duration,
+    /// How often what works is checked.
+    pub check_interval: Duration,
+    /// How often what is out is checked.
+    pub check_interval_down: Duration,
     /// More certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// The picture types that are taken.
@@ -80,6 +88,10 @@ impl Connections {
             publish_timeout: settings.duration("PFP_PUBLISH_TIMEOUT"),
             storage: storage_location(settings)?,
             storage_timeout: settings.duration("PFP_STORAGE_TIMEOUT"),
+            storage_retries: settings.count("PFP_STORAGE_RETRIES"),
+            reconnect_wait: settings.duration("PFP_RECONNECT_WAIT"),
+            check_interval: settings.duration("PFP_CHECK_INTERVAL"),
+            check_interval_down: settings.duration("PFP_CHECK_INTERVAL_DOWN"),
             ca_file: settings.text("PFP_CA_FILE").map(PathBuf::from),
             allowed_types: settings
                 .list("PFP_ALLOWED_TYPES")

@@ -22,9 +22,8 @@ pub struct Claim<'a> {
     pub lease: Duration,
     /// Attempts that count, before an upload is failed.
     pub max_attempts: u32,
-    /// Whether it may be taken from a worker that fell silent: not before the database was up for long enough for that
-    /// one to come back.
-    pub from_the_silent: bool,
+    /// It may be taken from a worker whose lease had run out then, if any: see [`crate::services::Services::silent_before`].
+    pub silent_before: Option<OffsetDateTime>,
     /// Whether no other job runs beside it: one that may kill its worker is taken in no other case.
     pub alone: bool,
 }
@@ -113,11 +112,11 @@ pub async fn claim(database: &Database, id: UploadId, claim: Claim<'_>) -> Resul
     let sql = "-- claim
         WITH due AS (
             SELECT id, picture_key, coalesce(claim_token = ANY($6), false) AS unanswered,
-                run_alone OR (status = 'processing' AND lease_until < now()
+                run_alone OR (status = 'processing' AND coalesce(lease_until < $7, false)
                     AND NOT coalesce(claim_token = ANY($6), false)) AS alone
             FROM uploads
             WHERE id = $1 AND ((status = 'queued' AND run_after <= now())
-                OR ($7 AND status = 'processing' AND lease_until < now() AND attempts < $5)
+                OR (status = 'processing' AND lease_until < $7 AND attempts < $5)
                 OR claim_token = ANY($6))
             FOR UPDATE
         ), claimed AS (
@@ -139,11 +138,11 @@ pub async fn claim(database: &Database, id: UploadId, claim: Claim<'_>) -> Resul
     let work = async {
         let mut session = database.session().await?;
         let lease = seconds(claim.lease);
-        let Claim { token, unanswered, from_the_silent, alone, .. } = claim;
+        let Claim { token, unanswered, silent_before, alone, .. } = claim;
         let row = session
             .optional(
                 sql,
-                &[&id.0, &token, &lease, &keys, &max_attempts, &unanswered, &from_the_silent, &alone],
+                &[&id.0, &token, &lease, &keys, &max_attempts, &unanswered, &silent_before, &alone],
             )
             .await?;
         match row {

@@ -126,15 +126,22 @@ pub async fn deletions_done(database: &Database, deleted: &[&Deletion]) -> Resul
     Ok(())
 }
 
-/// Notes that objects couldn't be deleted, and when to try again: later each time, an hour at most.
+/// Notes that objects couldn't be deleted, and when to try again: later each time, after `longest` at most.
 ///
 /// # Errors
 /// The database failed.
-pub async fn deletions_failed(database: &Database, keys: &[String], why: &str) -> Result<(), DatabaseError> {
+pub async fn deletions_failed(
+    database: &Database,
+    keys: &[String],
+    why: &str,
+    longest: Duration,
+) -> Result<(), DatabaseError> {
     let sql = "-- deletions_failed
         UPDATE object_deletions SET attempts = attempts + 1, last_error = $2,
-            retry_at = now() + least(interval '1 hour', interval '5 seconds' * power(2, least(attempts, 10)))
+            retry_at = now() + (0.5 + random() / 2)
+                * least(make_interval(secs => $3), interval '5 seconds' * power(2, least(attempts, 20)))
         WHERE object_key = ANY($1)";
-    database.within(async { database.session().await?.execute(sql, &[&keys, &why]).await }).await?;
+    let failed = async { database.session().await?.execute(sql, &[&keys, &why, &seconds(longest)]).await };
+    database.within(failed).await?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::column;
 use crate::database::{Database, DatabaseError, SchemaMismatch};
+use time::OffsetDateTime;
 use tokio_postgres::{Client, error::SqlState};
 use uuid::Uuid;
 
@@ -33,14 +34,16 @@ pub async fn installation(database: &Database) -> Result<InstallationRow, Databa
     database.within(work).await
 }
 
-/// Whether the database answers.
+/// Whether the database answers, and its time.
 ///
 /// # Errors
 /// Why it doesn't.
-pub async fn ping(database: &Database) -> Result<(), DatabaseError> {
-    let work = async { database.spare_session().await?.execute("-- ping\nSELECT 1", &[]).await };
-    database.within(work).await?;
-    Ok(())
+pub async fn ping(database: &Database) -> Result<OffsetDateTime, DatabaseError> {
+    let work = async {
+        let row = database.spare_session().await?.one("-- ping\nSELECT clock_timestamp() AS at", &[]).await?;
+        column(&row, "at")
+    };
+    database.within(work).await
 }
 
 /// Compares the database's schema with this build.

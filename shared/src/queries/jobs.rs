@@ -6,8 +6,10 @@ use crate::{
     database::{Database, DatabaseError, Durability, Session},
     failure::Failure,
     storage::staged_key,
+    upload::UploadId,
 };
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Worker and sweeper delete what a transaction lists at once; a sweeper leaves it to the worker for this long.
 const LEFT_TO_THE_WORKER: &str = "interval '30 seconds'";
@@ -181,16 +183,32 @@ pub async fn release(
                 let left = leave(&mut session, job, "failed", Some(exhausted), false).await?;
                 return Ok(left.map(|_| true));
             }
-            let requeued = requeue(&mut session, job, release).await?;
+            let requeued = requeue(&mut session, job.id, &[job.token], release).await?;
             Ok(requeued.then_some(false))
         })
         .await
 }
 
-async fn requeue(session: &mut Session, job: &ClaimedJob, release: Release) -> Result<bool, DatabaseError> {
+/// Gives back an upload that was claimed under one of these tokens, as if it had not been; does nothing where none of
+/// the claims was carried out.
+///
+/// # Errors
+/// The database failed.
+pub async fn give_back(database: &Database, id: UploadId, tokens: &[Uuid]) -> Result<(), DatabaseError> {
+    let release = Release { give_back: true, delay: Duration::ZERO, max_attempts: 0 };
+    let given_back = async { requeue(&mut database.session().await?, id, tokens, release).await };
+    database.within(given_back).await.map(|_| ())
+}
+
+async fn requeue(
+    session: &mut Session,
+    id: UploadId,
+    tokens: &[Uuid],
+    release: Release,
+) -> Result<bool, DatabaseError> {
     let sql = "-- release
         WITH before AS (
-            SELECT id, picture_key FROM uploads WHERE id = $1 AND claim_token = $2 FOR UPDATE
+            SELECT id, picture_key FROM uploads WHERE id = $1 AND claim_token = ANY($2) FOR UPDATE
         ), queued AS (
             UPDATE uploads SET status = 'queued', attempts = attempts - $3, picture_key = NULL, claim_token = NULL,
                 lease_until = NULL, published_at = NULL, requeued_for = 'retry',
@@ -200,6 +218,6 @@ async fn requeue(session: &mut Session, job: &ClaimedJob, release: Release) -> R
         INSERT INTO object_deletions (object_key) SELECT picture_key FROM before
         ON CONFLICT (object_key) DO UPDATE SET retry_at = EXCLUDED.retry_at";
     let given_back = i32::from(release.give_back);
-    let listed = session.execute(sql, &[&job.id.0, &job.token, &given_back, &seconds(release.delay)]).await?;
+    let listed = session.execute(sql, &[&id.0, &tokens, &given_back, &seconds(release.delay)]).await?;
     Ok(listed == 1)
 }

@@ -37,7 +37,7 @@ pub use doctor::{
 pub use gauges::{Gauges, gauges};
 pub(crate) use installation::lock_migrations;
 pub use installation::{InstallationRow, check_schema, installation, ping, set_bucket};
-pub use jobs::{Promotion, Release, promote, reject, release, status_after};
+pub use jobs::{Promotion, Release, give_back, promote, reject, release, status_after};
 pub use listing::{
     ListingProgress, finish_listing, forget_held, held_deletions, hold_deletions, release_held,
     resume_listing, save_listing, try_lock_listing, unnamed_keys,

@@ -46,7 +46,7 @@ impl LostClaim {
     }
 }
 
-/// Takes jobs from workers that fell silent: `queued` again with the attempt kept, to run alone; or `failed`
+/// Takes jobs from workers whose leases had run out then: `queued` again with the attempt kept, to run alone; or `failed`
 /// when the attempts are used up.
 ///
 /// # Errors
@@ -54,13 +54,14 @@ impl LostClaim {
 pub async fn requeue_lost_claims(
     database: &Database,
     batch: i64,
+    silent_before: OffsetDateTime,
     max_attempts: u32,
     exhausted: &Failure,
 ) -> Result<Vec<LostClaim>, DatabaseError> {
     let sql = "-- requeue_lost_claims
         WITH lost AS (
             SELECT id, picture_key, attempts, created_at, attempts >= $2 AS exhausted FROM uploads
-            WHERE status = 'processing' AND lease_until < now()
+            WHERE status = 'processing' AND lease_until < $4
             ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED
         ), moved AS (
             UPDATE uploads SET status = CASE WHEN lost.exhausted THEN 'failed' ELSE 'queued' END,
@@ -78,7 +79,8 @@ pub async fn requeue_lost_claims(
     let failure = failure_json(exhausted)?;
     let max_attempts = i32::try_from(max_attempts).unwrap_or(i32::MAX);
     let work = async {
-        let rows = database.session().await?.rows(sql, &[&batch, &max_attempts, &failure]).await?;
+        let rows =
+            database.session().await?.rows(sql, &[&batch, &max_attempts, &failure, &silent_before]).await?;
         rows.iter().map(LostClaim::read).collect()
     };
     database.within(work).await

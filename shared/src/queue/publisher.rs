@@ -5,7 +5,7 @@ use super::{
     connect::{connect, in_time},
     trace_headers::with_trace_context,
 };
-use crate::{backoff::Backoff, dependencies::Health, job::Job};
+use crate::{dependencies::Health, job::Job};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
@@ -26,9 +26,6 @@ pub const CHANNELS: usize = 16;
 
 /// A broker that is silent for so long is noticed by missing heartbeats.
 const SILENT_FOR: Duration = Duration::from_secs(25);
-
-/// How often the connection has to prove itself.
-const PROOF_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Why a message isn't known to be with the broker. It may be all the same.
 #[derive(Debug, thiserror::Error)]
@@ -170,7 +167,7 @@ impl Publisher {
     /// Keeps a connection up until told to stop: connects, declares the queues, proves that a message gets
     /// through, and starts over at the first sign of trouble.
     pub async fn supervise(self, name: &str, health: Health, stop: CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut backoff = self.broker.reconnecting();
         while !stop.is_cancelled() {
             match self.open(name).await {
                 Ok((connection, channels)) => {
@@ -247,7 +244,7 @@ impl Publisher {
             tokio::select! {
                 () = stop.cancelled() => return None,
                 () = channels.suspect.notified() => return Some("a publish failed".to_owned()),
-                () = tokio::time::sleep(PROOF_INTERVAL) => {}
+                () = tokio::time::sleep(self.broker.check_interval()) => {}
             }
             if !connection.status().connected() {
                 return Some("the connection was closed".to_owned());

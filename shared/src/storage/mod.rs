@@ -228,7 +228,7 @@ fn s3_store(connections: &Connections) -> Result<AmazonS3, StorageConfigError> {
         .with_client_options(client_options(connections)?)
         .with_retry(RetryConfig {
             // The library's own defaults hide a store that hangs for three minutes.
-            max_retries: 3,
+            max_retries: connections.storage_retries,
             retry_timeout: connections.storage_timeout,
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(50),

@@ -5,13 +5,13 @@ use pfp_shared::queue::{BrokerUri, QueueTrouble, Queues, Topology, inspect};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Workers declare a queue that was deleted within their next look at it, every five seconds.
-const DECLARED_AGAIN: Duration = Duration::from_secs(6);
+/// Workers declare a queue that was deleted after their next check of it, and take so long for that.
+const DECLARING: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The queues as they are, once workers had the time to declare what is missing.
 pub(super) async fn look(broker: &BrokerUri, topology: &Topology) -> anyhow::Result<Queues> {
-    let end = Instant::now() + DECLARED_AGAIN;
+    let end = Instant::now() + broker.check_interval() + DECLARING;
     loop {
         let queues = inspect(broker, topology).await?;
         if queues.troubles.is_empty() || Instant::now() > end {

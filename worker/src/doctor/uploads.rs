@@ -1,9 +1,9 @@
 //! Every upload, in the order of ids, beside what is staged, in the same order.
 
 use super::{Examination, LOOKS_AT_ONCE, catalogue::Kind, objects::Objects, orphans::Suspects};
+use crate::settle::bytes_gone;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pfp_shared::{
-    failure::{Failure, FailureCode},
     queries::{self, CheckedUpload, Claim, NeedsStaged, Release, StagedNeed},
     storage::{STAGING_PREFIX, StorageError, StoredObject, staged_key},
     upload::UploadId,
@@ -80,10 +80,7 @@ async fn staged_amiss(examination: &mut Examination<'_>, ids: &[Uuid]) -> anyhow
 /// One that a worker holds is left to it.
 async fn fail(examination: &Examination<'_>, upload: &NeedsStaged) -> anyhow::Result<()> {
     let services = &examination.worker.services;
-    let failure = Failure::new(
-        FailureCode::StorageError,
-        "The file is gone from the storage, or damaged there: it has to be uploaded again.",
-    );
+    let failure = bytes_gone();
     let changed = if upload.status == "failed" {
         queries::mark_bytes_gone(&services.database, upload.id, &failure).await?
     } else {
@@ -95,7 +92,7 @@ async fn fail(examination: &Examination<'_>, upload: &NeedsStaged) -> anyhow::Re
             unanswered: &[],
             lease,
             max_attempts: u32::MAX,
-            from_the_silent: true,
+            silent_before: Some(services.look_at_database().await?),
             alone: true,
         };
         match queries::claim(&services.database, upload.id, claim).await?.job() {

@@ -1,0 +1,173 @@
+//! Outages that outlast leases, and processes that are told to stop while their servers are silent: no attempt is used
+//! up for them, and nobody waits for what doesn't come.
+
+use pfp_tests::{
+    chaos_store::{ChaosStore, Fault, Operation},
+    pictures,
+    servers::Servers,
+    system::{Setup, TestSystem},
+    wait::{PATIENCE, until},
+    wire::{Break, Wire},
+};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+const PHOTO: &str = "bench-170kb.jpg";
+
+/// A system whose workers have their database at the end of a wire, and their store behind one that misbehaves.
+struct Outage {
+    system: TestSystem,
+    store: ChaosStore,
+    database: Wire,
+}
+
+impl Outage {
+    /// Leases as short as may be, and a store that is waited for.
+    async fn of(workers: usize) -> Self {
+        let setup = Setup::new().workers(0).set("PFP_JOB_LEASE", "2s").set("PFP_STORAGE_TIMEOUT", "60s");
+        // A job that was given back would be tried again at once.
+        let setup = setup.set("PFP_SWEEP_INTERVAL", "100ms").set("PFP_CHECK_INTERVAL", "10m");
+        let mut system = setup.start().await;
+        let (database, url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
+        let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
+        for _ in 0..workers {
+            system.start_worker_with(&[("PFP_DATABASE_URL", &url), ("PFP_S3_ENDPOINT", &store.endpoint)]);
+        }
+        system.ready().await;
+        Self { system, store, database }
+    }
+
+    /// An upload whose job waits for its bytes; returns its address.
+    async fn waiting_job(&self) -> String {
+        self.store.break_all(Operation::Get, "staging/", Fault::Hang);
+        let location = self.system.client("ada").accepted(pictures::bytes(PHOTO)).await;
+        until("its bytes are asked for", PATIENCE, async || {
+            (!self.store.hit(Operation::Get, "staging/").is_empty()).then_some(())
+        })
+        .await;
+        location
+    }
+
+    /// Waits until the job's lease has run out.
+    async fn lease_runs_out(&self) {
+        let lost = "SELECT count(*) FROM uploads WHERE lease_until < now() - interval '300 milliseconds'";
+        until("the lease has run out", PATIENCE, async || {
+            (self.system.database.count(lost).await == 1).then_some(())
+        })
+        .await;
+    }
+
+    /// What becomes of the upload: no attempt was used up for the outage.
+    async fn succeeds_at_the_first_attempt(self, location: &str) {
+        self.store.heal();
+        let upload = self.system.client("ada").finished(location).await;
+        assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+        self.system.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_a_database_that_refuses_for_longer_than_a_lease_costs_a_running_job_no_attempt() {
+    let outage = Outage::of(1).await;
+    let location = outage.waiting_job().await;
+    outage.database.cut();
+    outage.lease_runs_out().await;
+    outage.database.mend();
+    outage.succeeds_at_the_first_attempt(&location).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_a_database_that_is_frozen_between_two_checks_for_longer_than_a_lease_costs_no_attempt() {
+    let outage = Outage::of(2).await;
+    let location = outage.waiting_job().await;
+    outage.database.freeze();
+    outage.lease_runs_out().await;
+    // What both workers have asked meanwhile is carried out now, and every lease has run out.
+    outage.database.thaw();
+    outage.succeeds_at_the_first_attempt(&location).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_30_a_claim_whose_answer_was_lost_is_given_back_when_the_worker_stops() {
+    let mut outage = Outage::of(1).await;
+    outage.database.plan(Break::BeforeTheAnswerTo(b"-- claim"));
+    let location = outage.system.client("ada").accepted(pictures::bytes(PHOTO)).await;
+    until("the answer to the claim is lost", PATIENCE, async || outage.database.has_broken().then_some(()))
+        .await;
+    let ended = outage.system.workers[0].terminate().await;
+    assert!(ended.success(), "{ended}");
+    let attempts = "SELECT attempts::bigint FROM uploads WHERE status IN ('queued', 'succeeded')";
+    let rows = outage.system.database.rows(attempts, &[]).await;
+    // One that was asked for again before the worker stopped is done.
+    assert!(matches!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>()[..], [0 | 1]));
+    outage.system.start_worker();
+    outage.system.workers[1].ready().await;
+    outage.succeeds_at_the_first_attempt(&location).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_30_processes_end_in_good_order_while_a_server_is_silent_however_long_its_time_out() {
+    let mut system = Setup::new().apis(0).workers(0).prepare().await;
+    let (broker, broker_url) = Wire::in_url(Servers::shared().value("RABBITMQ_URL")).await;
+    let (database, database_url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
+    let (store, endpoint) = Wire::in_url(&system.settings["PFP_S3_ENDPOINT"]).await;
+    let wires = [database, broker, store];
+    let own = [
+        ("PFP_DATABASE_URL", database_url.as_str()),
+        ("PFP_AMQP_URL", &broker_url),
+        ("PFP_S3_ENDPOINT", &endpoint),
+        ("PFP_DATABASE_TIMEOUT", "60s"),
+        ("PFP_BROKER_TIMEOUT", "60s"),
+        ("PFP_STORAGE_TIMEOUT", "60s"),
+        ("PFP_CHECK_INTERVAL", "100ms"),
+        ("PFP_SHUTDOWN_GRACE", "6s"),
+    ];
+    for wire in &wires {
+        system.start_api_with(&own);
+        system.start_worker_with(&own);
+        system.ready().await;
+        wire.freeze();
+        // Within this time each has checked, and waits for an answer.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let told = Instant::now();
+        let (mut api, mut worker) = (system.apis.remove(0), system.workers.remove(0));
+        let ended = tokio::join!(api.terminate(), worker.terminate());
+        assert!(ended.0.success() && ended.1.success(), "{ended:?}");
+        assert!(told.elapsed() < Duration::from_secs(12), "{:?}", told.elapsed());
+        wire.thaw();
+    }
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_10_a_broker_that_takes_connections_and_says_nothing_does_not_cost_a_thread_and_a_connection_with_every_try()
+ {
+    let mut system = Setup::new().workers(0).prepare().await;
+    let (wire, url) = Wire::in_url(Servers::shared().value("RABBITMQ_URL")).await;
+    wire.freeze();
+    let own =
+        [("PFP_AMQP_URL", url.as_str()), ("PFP_BROKER_TIMEOUT", "100ms"), ("PFP_RECONNECT_WAIT", "200ms")];
+    system.start_worker_with(&own);
+    // Of the broker's library; each has its connection.
+    let threads = || {
+        let tasks = format!("/proc/{}/task", system.workers[0].pid());
+        std::fs::read_dir(tasks).map(|tasks| {
+            let names =
+                tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+            names.filter(|name| name.starts_with("lapin")).count()
+        })
+    };
+    until("it has tried twenty times", PATIENCE, async || {
+        (system.workers[0].log_text().matches("no consumer yet").count() >= 20).then_some(())
+    })
+    .await;
+    until("no more than one try each for publishing and consuming is under way", PATIENCE, async || {
+        (threads().ok()? <= 2).then_some(())
+    })
+    .await;
+    wire.thaw();
+    system.workers[0].signal(Signal::TERM);
+    let status = system.workers[0].ended().await;
+    assert!(status.success(), "{status}");
+    system.stop().await;
+}
