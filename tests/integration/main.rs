@@ -34,6 +34,7 @@ mod promoting;
 mod queue_trouble;
 mod refusals;
 mod rejections;
+mod retention;
 mod retries;
 mod shown_to_clients;
 mod slow_and_leaving_clients;

@@ -171,23 +171,6 @@ async fn row_23_staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_wi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn final_uploads_go_after_the_retention_and_the_shown_picture_stays() {
-    let system = Setup::new().set("PFP_UPLOAD_RETENTION", "1s").start().await;
-    let ada = system.client("ada");
-    let upload = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;
-    ada.finished(&upload).await;
-    until("the row is gone", PATIENCE, async || {
-        (system.database.count("SELECT count(*) FROM uploads").await == 0).then_some(())
-    })
-    .await;
-    system.quiet().await;
-    let gone = ada.get(&upload).await;
-    assert_eq!((gone.status.as_u16(), gone.code().as_str()), (404, "upload_not_found"));
-    assert!(!ada.picture().await.is_empty(), "the picture is still served");
-    system.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn row_31_whoever_deletes_rows_by_hand_leaks_nothing() {
     let system = Setup::new().start().await;
     system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;

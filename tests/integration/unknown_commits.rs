@@ -3,12 +3,14 @@
 
 use pfp_tests::{
     chaos_store::{Fault, Operation, held_worker},
+    client::Answer,
     pictures,
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
     wire::{Break, Wire},
 };
 use serde_json::Value;
+use std::time::Duration;
 
 const PHOTO: &str = "bench-170kb.jpg";
 
@@ -41,6 +43,31 @@ async fn row_16_an_accept_that_was_carried_out_and_not_answered_is_found_accepte
     assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
     system.quiet().await;
     assert_eq!(system.objects().await.len(), 2, "a picture each");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_a_reservation_whose_answer_was_lost_frees_its_key_long_before_its_lease_runs_out() {
+    let (system, wire) = api_on_a_wire().await;
+    let ada = system.client("ada");
+    let send = async || {
+        let request =
+            ada.request("POST", "/user/upload-profile-picture").header("idempotency-key", "k-of-ada");
+        let request = request.header("content-type", "image/jpeg").body(pictures::bytes(PHOTO));
+        Answer::read(request.send().await.unwrap()).await
+    };
+    // The first of two transactions is the reservation.
+    wire.plan(Break::BeforeTheAnswerTo(COMMIT));
+    let answer = send().await;
+    assert!(wire.has_broken());
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "database_unavailable"));
+    // Its lease would be 30 s.
+    let location = until("the key is free", Duration::from_secs(10), async || {
+        let answer = send().await;
+        (answer.status == 202).then(|| answer.header("location").to_owned())
+    })
+    .await;
+    assert_eq!(ada.finished(&location).await["status"], "succeeded");
     system.finish().await;
 }
 
@@ -147,7 +174,7 @@ async fn row_16_a_rejection_that_was_carried_out_and_not_answered_is_told_and_co
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_16_a_failure_that_was_carried_out_and_not_answered_is_told_and_counted_once() {
-    let (system, upload) = an_end_is_not_answered(pictures::bytes(PHOTO), false, b"attempts_exhausted").await;
+    let (system, upload) = an_end_is_not_answered(pictures::bytes(PHOTO), false, b"storage_error").await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"failed".into(), &1.into()), "{upload}");
     system.workers[0].shows("pfp_jobs_total{outcome=\"failed\"} 1").await;
     assert!(system.workers[0].log_text().contains("job failed"));
