@@ -49,7 +49,7 @@ async fn a_client_that_prefers_to_wait_is_told_of_a_later_picture_a_cancelled_an
     assert!(system.storage.delete(&staged).await.is_empty());
     system.start_worker();
     let failed = failed.await.unwrap();
-    assert_eq!((failed.status.as_u16(), failed.code().as_str()), (500, "attempts_exhausted"));
+    assert_eq!((failed.status.as_u16(), failed.code().as_str()), (500, "storage_error"));
     system.database.run("DELETE FROM users").await;
     system.finish().await;
 }
