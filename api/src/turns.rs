@@ -1,9 +1,7 @@
 //! When whoever finds no memory should come back: not all at once, and not before there can be room.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use pfp_shared::lock::lock;
+use std::{sync::Mutex, time::Duration};
 use tokio::time::Instant;
 
 /// The longest that anybody is sent away for.
@@ -50,7 +48,7 @@ impl Turns {
     /// back.
     pub fn seconds_to_wait(&self, bytes: u64, given_back: u64) -> u64 {
         let now = Instant::now();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.measure(now, given_back);
         // A store that hangs gives nothing back, and yet will.
         let slowest = self.budget as f64 / ROUND.as_secs_f64();

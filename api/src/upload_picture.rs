@@ -36,7 +36,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 
-/// How often an accept of unknown outcome is looked up, for as long as the database may take to answer.
+/// How often an accept of unknown outcome is looked up, for as long as the database may take to answer, and for so long
+/// at least.
+const LEAST_LOOKING_UP: Duration = Duration::from_secs(1);
 const BETWEEN_LOOK_UPS: Duration = Duration::from_millis(250);
 
 /// An upload as it comes in.
@@ -247,7 +249,7 @@ async fn look_up(state: &AppState, user: &AuthenticatedUser, id: UploadId) -> Op
             }
         }
     };
-    timeout(state.config.connections.database_timeout, looking).await.ok()
+    timeout(state.config.connections.database_timeout.max(LEAST_LOOKING_UP), looking).await.ok()
 }
 
 /// Tells the workers. What isn't published is found by its row.

@@ -1,8 +1,9 @@
 //! What is known of database, broker and object store: for readiness, for metrics, and so that workers take no
 //! jobs that they couldn't finish.
 
+use crate::lock::lock;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -63,8 +64,8 @@ impl Default for Dependencies {
 }
 
 impl Dependencies {
-    /// Nothing is known of any yet. One that isn't seen to work for longer than `longest_silence` counts as having been
-    /// out meanwhile, whether that was noticed or not.
+    /// Nothing is known of any yet. A database that isn't seen to work for longer than `longest_silence` counts as having
+    /// been out meanwhile, whether that was noticed or not.
     #[must_use]
     pub fn new(longest_silence: Duration) -> Self {
         let unknown: Arc<str> = Arc::from(UNKNOWN);
@@ -100,8 +101,13 @@ impl Dependencies {
         if self.trouble(dependency).is_some() {
             return Duration::ZERO;
         }
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner)[dependency as usize];
-        if heard.last.elapsed() > self.longest_silence { Duration::ZERO } else { heard.since.elapsed() }
+        let heard = lock(&self.heard)[dependency as usize];
+        if self.is_too_long(dependency, heard) { Duration::ZERO } else { heard.since.elapsed() }
+    }
+
+    /// Only the database is checked regularly for whether it works; the broker tells of itself when it doesn't.
+    fn is_too_long(&self, dependency: Dependency, heard: Heard) -> bool {
+        dependency == Dependency::Database && heard.last.elapsed() > self.longest_silence
     }
 
     /// Waits until all of the named are up.
@@ -129,8 +135,8 @@ impl Dependencies {
         } else {
             0.0
         });
-        let heard = &mut self.heard.lock().unwrap_or_else(PoisonError::into_inner)[index];
-        let was_silent = heard.last.elapsed() > self.longest_silence;
+        let heard = &mut lock(&self.heard)[index];
+        let was_silent = self.is_too_long(dependency, *heard);
         if before.is_none() != state.is_none() || (state.is_none() && was_silent) {
             heard.since = Instant::now();
         }
@@ -160,6 +166,13 @@ impl Health {
     /// It works.
     pub fn up(&self) {
         self.all.set(self.dependency, None);
+    }
+
+    /// Waits until somebody says that it doesn't.
+    pub async fn is_down(&self) {
+        let mut states = self.all.states.subscribe();
+        // The sender lives in `self`.
+        let _ = states.wait_for(|states| states[self.dependency as usize].is_some()).await;
     }
 
     /// It doesn't, and why.

@@ -86,7 +86,7 @@ catalogue! {
     // The system is at fault.
     UnexpectedError        "unexpected_error"           500 "Something went wrong"              "An error of ours; it was logged under the request's id."
     StoragePermissionDenied "storage_permission_denied" 500 "The storage refused us"            "An error of ours: the object store refused our credentials. It was logged under the request's id."
-    StorageError           "storage_error"              500 "The storage failed"                "An error of ours in the object store; it was logged under the request's id."
+    StorageError           "storage_error"              500 "The storage failed"                "An error of ours in the object store, or an upload's bytes are gone from it, and have to be sent again. It was logged."
     AttemptsExhausted      "attempts_exhausted"         500 "The upload could not be worked on" "All attempts at this upload failed through no fault that we could lay on the picture. Its bytes are kept, so that it can be worked on again."
     StorageUnavailable     "storage_unavailable"        503 "The storage is not available"      "The object store doesn't answer. Nothing was kept; try again after the time in Retry-After."
     DatabaseUnavailable    "database_unavailable"       503 "The database is not available"     "The database doesn't answer. Try again after the time in Retry-After."

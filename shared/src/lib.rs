@@ -26,6 +26,7 @@ pub mod dependencies;
 pub mod failpoint;
 pub mod failure;
 pub mod job;
+pub mod lock;
 pub mod memory;
 pub mod metrics;
 pub mod picture_format;

@@ -1,6 +1,7 @@
 //! Memory as a budget: bytes are reserved before they are allocated.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::lock::lock;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The grain of the budget: a semaphore's permits are counted by 32 bits.
@@ -50,13 +51,13 @@ impl MemoryBudget {
     /// Bytes that are reserved now.
     #[must_use]
     pub fn reserved(&self) -> u64 {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner).reserved
+        lock(&self.books).reserved
     }
 
     /// Bytes that were given back since the start: how this grows is how fast room is made.
     #[must_use]
     pub fn given_back(&self) -> u64 {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner).given_back
+        lock(&self.books).given_back
     }
 
     /// Waits for this many bytes, in the order of asking. More than the whole budget counts as the whole.
@@ -85,7 +86,7 @@ impl MemoryBudget {
     }
 
     fn note(&self, permit: OwnedSemaphorePermit, bytes: u64) -> ReservedMemory {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner).reserved += bytes;
+        lock(&self.books).reserved += bytes;
         ReservedMemory { permit, bytes, books: Arc::clone(&self.books) }
     }
 }
@@ -101,7 +102,7 @@ impl ReservedMemory {
     }
 
     fn give_back(&self, bytes: u64) {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut books = lock(&self.books);
         books.reserved -= bytes;
         books.given_back += bytes;
     }

@@ -1,5 +1,6 @@
 //! Database, object store and broker of one process: opened together, watched for as long as it runs.
 
+use crate::lock::lock;
 use crate::{
     config::Connections,
     database::{Database, DatabaseConfigError, DatabaseError, SchemaMismatch},
@@ -10,7 +11,7 @@ use crate::{
     upload::UploadId,
 };
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 use time::OffsetDateTime;
@@ -34,14 +35,16 @@ pub struct Services {
     bucket: Arc<OnceLock<Installation>>,
     /// The database's time when it was last looked at.
     database_time: Arc<Mutex<Option<OffsetDateTime>>>,
-    checked_every: CheckIntervals,
+    checks: Checks,
 }
 
-/// How often database and object store are checked.
+/// How database and object store are checked.
 #[derive(Debug, Clone, Copy)]
-struct CheckIntervals {
+struct Checks {
     up: Duration,
     down: Duration,
+    /// How long a check of the database may take.
+    longest: Duration,
 }
 
 /// Settings that can't be used.
@@ -81,20 +84,16 @@ impl Services {
             database: Database::new(connections, application)?,
             storage: Storage::new(connections)?,
             publisher,
-            dependencies: Dependencies::default(),
+            dependencies: Dependencies::new(connections.longest_silence),
             bucket: Arc::default(),
             database_time: Arc::default(),
-            checked_every: CheckIntervals {
+            checks: Checks {
                 up: connections.check_interval,
                 down: connections.check_interval_down,
+                // Else a check that is slow, and goes through, would itself be the silence, and nothing would tell of it.
+                longest: connections.longest_silence / 2,
             },
         })
-    }
-
-    /// The same, but a dependency that isn't seen to work for so long counts as having been out.
-    #[must_use]
-    pub fn with_longest_silence(self, longest_silence: Duration) -> Self {
-        Self { dependencies: Dependencies::new(longest_silence), ..self }
     }
 
     /// Tells clients that wait for these uploads that they have changed. If that fails they hear of it some seconds later.
@@ -144,7 +143,7 @@ impl Services {
         let mut checked = false;
         while !stop.is_cancelled() {
             let seen = if checked {
-                self.look_at_database().await.map(|_| ())
+                self.check_database().await.map(|_| ())
             } else {
                 match queries::check_schema(&self.database).await {
                     Ok(schema) => {
@@ -164,22 +163,24 @@ impl Services {
     ///
     /// # Errors
     /// Why it doesn't.
-    pub async fn look_at_database(&self) -> Result<OffsetDateTime, DatabaseError> {
-        let seen_at = queries::ping(&self.database).await?;
+    pub async fn check_database(&self) -> Result<OffsetDateTime, DatabaseError> {
+        let longest = self.checks.longest;
+        let pinged = tokio::time::timeout(longest, queries::ping(&self.database)).await;
+        let seen_at = pinged.unwrap_or(Err(DatabaseError::Timeout(longest)))?;
         // In this order: whoever reads the time first finds out that the database was silent before it.
         self.health(Dependency::Database).up();
-        *self.database_time.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen_at);
+        *lock(&self.database_time) = Some(seen_at);
         Ok(seen_at)
     }
 
-    /// Leases that had run out then, by the database's clock, had so although they could have been renewed: it was up for
-    /// this long. `None`: it was not.
+    /// A time of the database's clock: a lease that ended before it was lost by its worker, and not by an outage. `None`
+    /// where the database hasn't been up for this long.
     ///
-    /// It is a time that was read before, and not that of the statement which takes a job from a silent worker: a
-    /// statement that a frozen database has before it is carried out when it thaws, where every lease has run out.
+    /// It was read before the statement that takes a job from a silent worker is sent. A statement that a database has when
+    /// it freezes is carried out when it thaws, and by its own time every lease has run out.
     #[must_use]
     pub fn silent_before(&self, up_for: Duration) -> Option<OffsetDateTime> {
-        let seen_at = *self.database_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen_at = *lock(&self.database_time);
         seen_at.filter(|_| self.dependencies.up_for(Dependency::Database) >= up_for)
     }
 
@@ -248,21 +249,21 @@ impl Services {
         })
     }
 
-    /// Tells what was seen and waits until the next check.
+    /// Tells what was seen and waits until the next check: sooner where somebody finds meanwhile that it doesn't work.
     async fn pause(&self, health: &Health, seen: Result<(), String>, stop: &CancellationToken) {
-        let wait = match seen {
-            Ok(()) => {
-                health.up();
-                self.checked_every.up
+        if let Err(reason) = seen {
+            health.down(&reason);
+        } else {
+            health.up();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = health.is_down() => {}
+                () = tokio::time::sleep(self.checks.up) => return,
             }
-            Err(reason) => {
-                health.down(&reason);
-                self.checked_every.down
-            }
-        };
+        }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(self.checks.down) => {}
         }
     }
 }

@@ -22,9 +22,9 @@ use tokio::{
 pub struct Wire {
     /// Where it begins: what goes to this address goes to the server.
     pub address: String,
-    flow: watch::Sender<Flow>,
+    flow: Arc<watch::Sender<Flow>>,
     resets: watch::Sender<u64>,
-    planned: Arc<Mutex<Option<Break>>>,
+    planned: Arc<Mutex<Option<Planned>>>,
     serving: JoinHandle<()>,
 }
 
@@ -39,6 +39,13 @@ struct Flow {
     cut: bool,
     /// How long each piece is on its way.
     delay: Duration,
+}
+
+/// What happens to one connection, and then to all.
+#[derive(Debug)]
+struct Planned {
+    when: Break,
+    then_cut: bool,
 }
 
 /// When a connection breaks, once.
@@ -59,18 +66,13 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let (flow, flowing) = watch::channel(Flow::default());
+        let flow = Arc::new(flow);
         let (resets, reset) = watch::channel(0);
-        let planned = Arc::<Mutex<Option<Break>>>::default();
-        let (server, plan) = (server.to_owned(), Arc::clone(&planned));
+        let plan = Plan { planned: Arc::default(), flow: Arc::clone(&flow) };
+        let (server, planned) = (server.to_owned(), Arc::clone(&plan.planned));
         let serving = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(
-                    client,
-                    server.clone(),
-                    flowing.clone(),
-                    reset.clone(),
-                    Arc::clone(&plan),
-                ));
+                tokio::spawn(forward(client, server.clone(), flowing.clone(), reset.clone(), plan.clone()));
             }
         });
         Self { address, flow, resets, planned, serving }
@@ -121,7 +123,12 @@ impl Wire {
 
     /// One connection will break.
     pub fn plan(&self, planned: Break) {
-        *lock(&self.planned) = Some(planned);
+        *lock(&self.planned) = Some(Planned { when: planned, then_cut: false });
+    }
+
+    /// One connection will break, and from then on there is none until it is mended.
+    pub fn plan_the_last(&self, planned: Break) {
+        *lock(&self.planned) = Some(Planned { when: planned, then_cut: true });
     }
 
     /// Whether what was planned has happened.
@@ -141,6 +148,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What every connection knows of what is planned.
+#[derive(Debug, Clone)]
+struct Plan {
+    planned: Arc<Mutex<Option<Planned>>>,
+    flow: Arc<watch::Sender<Flow>>,
+}
+
+impl Plan {
+    /// What was planned happens now.
+    fn happens(&self) {
+        if lock(&self.planned).take().is_some_and(|planned| planned.then_cut) {
+            self.flow.send_modify(|flow| flow.cut = true);
+        }
+    }
+}
+
 /// What both directions of a connection know.
 #[derive(Debug, Default)]
 struct Connection {
@@ -153,7 +176,7 @@ async fn forward(
     server: String,
     flow: watch::Receiver<Flow>,
     mut reset: watch::Receiver<u64>,
-    planned: Arc<Mutex<Option<Break>>>,
+    plan: Plan,
 ) {
     // Those of before are none of this connection's.
     reset.mark_unchanged();
@@ -166,12 +189,11 @@ async fn forward(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let connection = Connection::default();
-        let there =
-            copy(from_client, to_server, flow.clone(), |bytes| may_pass(bytes, &planned, &connection));
+        let there = copy(from_client, to_server, flow.clone(), |bytes| may_pass(bytes, &plan, &connection));
         let back = copy(from_server, to_client, flow, |_| {
             let passes = !connection.answer_is_lost.load(SeqCst);
             if !passes {
-                lock(&planned).take();
+                plan.happens();
                 connection.broken.notify_one();
             }
             passes
@@ -192,12 +214,12 @@ async fn forward(
 }
 
 /// Whether what a client sends goes on to the server.
-fn may_pass(bytes: &[u8], planned: &Mutex<Option<Break>>, connection: &Connection) -> bool {
-    let mut planned = lock(planned);
+fn may_pass(bytes: &[u8], plan: &Plan, connection: &Connection) -> bool {
+    let when = lock(&plan.planned).as_ref().map(|planned| planned.when.clone());
     let holds = |wanted: &[u8]| bytes.windows(wanted.len()).any(|part| part == wanted);
-    match &*planned {
+    match when {
         Some(Break::Before(wanted)) if holds(wanted) => {
-            *planned = None;
+            plan.happens();
             connection.broken.notify_one();
             false
         }

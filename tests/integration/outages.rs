@@ -22,10 +22,9 @@ struct Outage {
 }
 
 impl Outage {
-    /// Leases as short as may be, and a store that is waited for.
+    /// A store that is waited for, and checks that are rare but for the lease.
     async fn of(workers: usize) -> Self {
-        let setup = Setup::new().workers(0).set("PFP_JOB_LEASE", "2s").set("PFP_STORAGE_TIMEOUT", "60s");
-        // A job that was given back would be tried again at once.
+        let setup = Setup::new().workers(0).set("PFP_JOB_LEASE", "4s").set("PFP_STORAGE_TIMEOUT", "60s");
         let setup = setup.set("PFP_SWEEP_INTERVAL", "100ms").set("PFP_CHECK_INTERVAL", "10m");
         let mut system = setup.start().await;
         let (database, url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
@@ -88,18 +87,42 @@ async fn row_15_a_database_that_is_frozen_between_two_checks_for_longer_than_a_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_11_a_killed_workers_job_is_taken_over_however_rare_the_checks_are() {
+    let mut outage = Outage::of(2).await;
+    let location = outage.waiting_job().await;
+    let attempts = outage.system.database.count("SELECT claims::bigint FROM uploads").await;
+    assert_eq!(attempts, 1);
+    for worker in &mut outage.system.workers {
+        worker.kill().await;
+    }
+    outage.system.start_worker();
+    outage.system.workers[2].ready().await;
+    let upload = outage.system.client("ada").finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &2.into()), "{upload}");
+    outage.store.heal();
+    outage.system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_30_a_claim_whose_answer_was_lost_is_given_back_when_the_worker_stops() {
     let mut outage = Outage::of(1).await;
-    outage.database.plan(Break::BeforeTheAnswerTo(b"-- claim"));
+    // What a claim sends, and no other: the key that a JPEG would have.
+    outage.database.plan_the_last(Break::BeforeTheAnswerTo(br#""image/jpeg":"pictures/"#));
     let location = outage.system.client("ada").accepted(pictures::bytes(PHOTO)).await;
     until("the answer to the claim is lost", PATIENCE, async || outage.database.has_broken().then_some(()))
         .await;
-    let ended = outage.system.workers[0].terminate().await;
+    let claimed = "SELECT count(*) FROM uploads WHERE status = 'processing' AND attempts = 1";
+    assert_eq!(outage.system.database.count(claimed).await, 1, "it was carried out");
+    outage.system.workers[0].signal(Signal::TERM);
+    until("the worker has heard", PATIENCE, async || {
+        outage.system.workers[0].log_text().contains("stopping").then_some(())
+    })
+    .await;
+    outage.database.mend();
+    let ended = outage.system.workers[0].ended().await;
     assert!(ended.success(), "{ended}");
-    let attempts = "SELECT attempts::bigint FROM uploads WHERE status IN ('queued', 'succeeded')";
-    let rows = outage.system.database.rows(attempts, &[]).await;
-    // One that was asked for again before the worker stopped is done.
-    assert!(matches!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>()[..], [0 | 1]));
+    let given_back = "SELECT count(*) FROM uploads WHERE status = 'queued' AND attempts = 0";
+    assert_eq!(outage.system.database.count(given_back).await, 1);
     outage.system.start_worker();
     outage.system.workers[1].ready().await;
     outage.succeeds_at_the_first_attempt(&location).await;

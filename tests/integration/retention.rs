@@ -9,9 +9,9 @@ use pfp_tests::{
 
 const PHOTO: &str = "bench-170kb.jpg";
 
-/// A second that passes between two sweeps.
+/// As short as a client that waits allows.
 fn short() -> Setup {
-    Setup::new().set("PFP_UPLOAD_RETENTION", "1s").set("PFP_SWEEP_INTERVAL", "100ms")
+    Setup::new().set("PFP_UPLOAD_RETENTION", "3s").set("PFP_SWEEP_INTERVAL", "100ms")
 }
 
 async fn with_a_key(system: &TestSystem) -> Answer {
@@ -31,7 +31,7 @@ async fn is_gone(system: &TestSystem, user: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn final_uploads_go_after_the_retention_and_the_shown_picture_stays() {
-    let system = Setup::new().set("PFP_UPLOAD_RETENTION", "1s").start().await;
+    let system = Setup::new().set("PFP_UPLOAD_RETENTION", "3s").start().await;
     let ada = system.client("ada");
     let upload = ada.accepted(pictures::bytes(PHOTO)).await;
     ada.finished(&upload).await;

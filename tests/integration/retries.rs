@@ -47,7 +47,7 @@ async fn a_job_waits_no_longer_than_is_said_before_it_is_tried_again() {
     let ada = system.client("ada");
     store.break_all(Operation::Get, "staging/", Fault::Fail(500));
     let location = ada.accepted(file()).await;
-    // Doubling from a second, the seventh would come after half a minute at least.
+    // Doubling from a second, and up to a half less, the seventh would come after 22 s at least.
     until("the job was tried seven times", SOON, async || {
         (store.hit(Operation::Get, "staging/").len() >= 7).then_some(())
     })
@@ -62,9 +62,9 @@ async fn a_deletion_waits_no_longer_than_is_said_before_it_is_tried_again() {
     let (system, store) = on_a_bad_store(Setup::new().set("PFP_DELETION_WAIT", "1s")).await;
     store.break_all(Operation::Delete, "", Fault::Fail(500));
     system.database.run("INSERT INTO object_deletions (object_key) VALUES ('pictures/nobodys.jpg')").await;
-    // Doubling from five seconds, the third would come after fifteen.
-    until("the deletion has failed three times", SOON, async || {
-        let failed = "SELECT count(*) FROM object_deletions WHERE attempts >= 3";
+    // Doubling from five seconds, and up to a half less, the fourth would come after 17 s at least.
+    until("the deletion has failed four times", SOON, async || {
+        let failed = "SELECT count(*) FROM object_deletions WHERE attempts >= 4";
         (system.database.count(failed).await == 1).then_some(())
     })
     .await;
@@ -81,7 +81,7 @@ async fn a_broker_is_connected_to_again_no_later_than_is_said() {
     system.ready().await;
     system.publishes().await;
     wire.cut();
-    // Doubling from 200 ms up to 5 s, the twelfth would come after twenty seconds at least.
+    // Doubling from 200 ms up to 5 s, and up to a half less, the twelfth would come after 18 s at least.
     until("the worker has asked twelve times", SOON, async || {
         (system.workers[0].log_text().matches("no consumer yet").count() >= 12).then_some(())
     })
@@ -123,6 +123,68 @@ async fn a_store_is_checked_as_often_as_is_said_while_it_works_and_while_it_does
         (store.hit(Operation::Get, MARKER).len() >= 30).then_some(())
     })
     .await;
+    store.heal();
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn database_and_broker_are_checked_as_often_as_is_said() {
+    let mut system = Setup::new().apis(0).workers(0).prepare().await;
+    let (database, database_url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
+    let (broker, broker_url) = Wire::in_url(Servers::shared().value("RABBITMQ_URL")).await;
+    for interval in ["100ms", "10m"] {
+        system.start_api_with(&[
+            ("PFP_DATABASE_URL", &database_url),
+            ("PFP_AMQP_URL", &broker_url),
+            ("PFP_BROKER_TIMEOUT", "300ms"),
+            ("PFP_CHECK_INTERVAL", interval),
+        ]);
+    }
+    system.ready().await;
+    system.publishes().await;
+    database.cut();
+    broker.freeze();
+    for dependency in ["database", "broker"] {
+        system.apis[0].shows(&format!("pfp_dependency_up{{dependency=\"{dependency}\"}} 0")).await;
+        system.apis[1].shows(&format!("pfp_dependency_up{{dependency=\"{dependency}\"}} 1")).await;
+    }
+    broker.thaw();
+    database.mend();
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_somebody_found_out_is_checked_soon_however_rare_the_checks_are() {
+    let setup = Setup::new().workers(0).set("PFP_CHECK_INTERVAL", "10m").set("PFP_STORAGE_RETRIES", "0");
+    let (system, store) = on_a_bad_store(setup).await;
+    store.break_next(1, Operation::Put, "staging/", Fault::Fail(503));
+    let ada = system.client("ada");
+    assert_eq!(ada.upload(file()).await.code(), "storage_unavailable");
+    until("uploads are taken again", SOON, async || (ada.upload(file()).await.status == 202).then_some(()))
+        .await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_can_be_read_and_not_written_is_out_although_a_check_has_just_read_it() {
+    let setup = Setup::new().workers(0).set("PFP_CHECK_INTERVAL", "100ms").set("PFP_STORAGE_RETRIES", "0");
+    let (system, store) = on_a_bad_store(setup).await;
+    store.break_all(Operation::Get, MARKER, Fault::HoldReply);
+    until("a check is under way", SOON, async || {
+        (!store.hit(Operation::Get, MARKER).is_empty()).then_some(())
+    })
+    .await;
+    store.break_all(Operation::Put, "", Fault::Fail(503));
+    assert_eq!(system.client("ada").upload(file()).await.code(), "storage_unavailable");
+    // The check has read what it wanted.
+    store.heal_only(Operation::Get);
+    until("it was checked five times more whether it can be written", SOON, async || {
+        (store.hit(Operation::Put, MARKER).len() >= 5).then_some(())
+    })
+    .await;
+    let log = system.apis[0].log_text();
+    let ups = log.lines().filter(|line| line.contains("dependency is up") && line.contains("storage"));
+    assert_eq!(ups.count(), 1, "at the start: {log}");
     store.heal();
     system.stop().await;
 }

@@ -48,7 +48,7 @@ pub(crate) async fn with_worker<T>(
     needed: &[Dependency],
     work: impl AsyncFnOnce(&Worker) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let services = Services::new(&config.connections, application)?.with_longest_silence(config.lease / 2);
+    let services = Services::new(&config.connections, application)?;
     let stop = CancellationToken::new();
     let worker = Worker::new(config, services.clone(), stop.clone());
     let (watched, publishes) = (stop.clone(), needed.contains(&Dependency::Broker));
@@ -104,6 +104,7 @@ pub async fn sweep(config: WorkerConfig, force: bool) -> anyhow::Result<ExitCode
 /// was up for a lease, in which the worker could have come back: that is waited for.
 pub(crate) async fn sweep_until_nothing_is_due(worker: &Worker) -> anyhow::Result<Swept> {
     let mut swept = Swept::default();
+    let end = Instant::now() + PATIENCE + worker.config.lease * 2;
     loop {
         let once = sweep_once(worker).await?;
         swept += once;
@@ -114,6 +115,11 @@ pub(crate) async fn sweep_until_nothing_is_due(worker: &Worker) -> anyhow::Resul
         let wait = worker.config.lease.saturating_sub(up_for);
         if wait.is_zero() || queries::lost_claims(&worker.services.database).await? == 0 {
             return Ok(swept);
+        }
+        if Instant::now() > end {
+            bail!(
+                "the database is out again and again: jobs of silent workers can't be told from those of an outage"
+            );
         }
         tokio::time::sleep(wait).await;
     }

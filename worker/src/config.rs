@@ -51,8 +51,10 @@ impl WorkerConfig {
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         let mut connections = Connections::from_settings(settings)?;
         let lease = settings.duration("PFP_JOB_LEASE");
-        // Often enough to tell whether leases could be renewed.
+        // A lease is renewed every quarter of it. So one that was in time before a silence of the database of up to a half
+        // is in time after it too, and it shows in checks that are a quarter apart and take up to a quarter.
         connections.check_interval = connections.check_interval.min(lease / 4);
+        connections.longest_silence = lease / 2;
         let concurrency = match settings.count("PFP_WORKER_CONCURRENCY") {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,

@@ -53,7 +53,10 @@ async fn run(worker: &Worker, id: UploadId) -> bool {
                     () = worker.stop.cancelled() => break,
                 }
             }
-            Ok(Err(error)) => tracing::error!(%error, "the job can't be claimed"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the job can't be claimed");
+                give_back(worker, id, &unanswered).await;
+            }
             Err(_) => {
                 metrics::counter!("pfp_panics_total").increment(1);
                 tracing::error!("the job panicked; its lease will run out");

@@ -43,11 +43,9 @@ impl From<DatabaseError> for JobError {
 impl From<StorageError> for JobError {
     fn from(error: StorageError) -> Self {
         if error.is_dependency_fault() {
-            return Self::Dependency(error.to_string());
-        }
-        match error {
-            StorageError::NotFound(_) => Self::BytesGone(error.to_string()),
-            _ => Self::Retry(error.to_string()),
+            Self::Dependency(error.to_string())
+        } else {
+            Self::Retry(error.to_string())
         }
     }
 }

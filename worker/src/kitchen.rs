@@ -6,6 +6,7 @@ use crate::{
     picture::{Picture, PictureOptions, inspect, make_picture},
 };
 use bytes::Bytes;
+use pfp_shared::lock::lock;
 use pfp_shared::{
     crop::Crop,
     failpoint::Failpoint,
@@ -14,7 +15,7 @@ use pfp_shared::{
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
@@ -69,10 +70,6 @@ impl Drop for Counted {
             running.swap_remove(place);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Kitchen {
@@ -166,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn a_stuck_thread_counts_until_it_comes_back_also_when_nobody_waits_for_it_any_more() {
         let mut options = PictureOptions::default();
-        options.limits.decode_timeout = Duration::from_millis(1);
+        options.limits.decode_timeout = Duration::from_millis(400);
         let kitchen = Kitchen::new(options, 1, MemoryBudget::new(1 << 20));
         let (come_back, told) = mpsc::channel::<()>();
         let job = kitchen.run(move || {

@@ -56,9 +56,7 @@ pub async fn run(
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    // Leases that ran out while nobody could renew them are given time: whoever holds one renews it four times in its
-    // time.
-    let services = Services::new(&config.connections, "pfp-worker")?.with_longest_silence(config.lease / 2);
+    let services = Services::new(&config.connections, "pfp-worker")?;
     let broker = BrokerUri::new(&config.connections)?;
     let grace = config.connections.shutdown_grace;
     // The sweeper and the last jobs still publish while the worker stops.

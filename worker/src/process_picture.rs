@@ -22,7 +22,8 @@ use pfp_shared::{
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Claims whose answers were lost, of one message: about one a second of an outage.
+/// Claims of one message whose answers were lost. A frozen database adds one with every time-out; those that it may carry
+/// out when it thaws are the first, which were sent over connections of before.
 const MOST_UNANSWERED: usize = 256;
 
 /// Works on an upload, if there is work to do on it. `None`: the worker stops, and leaves it to another one.
@@ -92,11 +93,8 @@ async fn claim(
     let claim = Claim { token: Uuid::new_v4(), unanswered, lease, max_attempts, silent_before, alone };
     let (token, started) = (claim.token, tokio::time::Instant::now());
     let claimed = queries::claim(&worker.services.database, id, claim).await;
-    if claimed.as_ref().is_err_and(DatabaseError::is_outcome_unknown) {
-        // What falls out costs an attempt at worst, should its claim have been the one that was carried out.
-        if unanswered.len() == MOST_UNANSWERED {
-            unanswered.remove(0);
-        }
+    let may_be_carried_out = claimed.as_ref().is_err_and(DatabaseError::is_outcome_unknown);
+    if may_be_carried_out && unanswered.len() < MOST_UNANSWERED {
         unanswered.push(token);
     }
     stage_took("claim", started.into_std());
@@ -144,6 +142,7 @@ async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, Jo
     let file = worker.services.storage.get(&staged_key(job.id), job.size_bytes).await;
     let file = match file {
         Err(missing @ StorageError::NotFound(_)) => return Err(whose_fault(worker, missing).await),
+        Err(longer @ StorageError::TooLarge { .. }) => return Err(JobError::BytesGone(longer.to_string())),
         file => file?,
     };
     if file.len() as u64 != job.size_bytes {
@@ -164,7 +163,7 @@ async fn fetch_and_make(worker: &Worker, job: &ClaimedJob) -> Result<Vec<u8>, Jo
 /// A staged object that is missing is missing for good, unless this isn't our bucket any more.
 async fn whose_fault(worker: &Worker, missing: StorageError) -> JobError {
     match worker.services.check_bucket_is_ours().await {
-        Ok(()) => missing.into(),
+        Ok(()) => JobError::BytesGone(missing.to_string()),
         Err(reason) => {
             worker.services.dependencies.health(Dependency::Storage).down(&reason);
             JobError::Dependency(format!("{missing}, and {reason}"))

@@ -125,13 +125,12 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
         delay: if stopping { Duration::ZERO } else { delay(FIRST_RETRY, worker.config.retry_wait, tries) },
         max_attempts: worker.config.max_attempts,
     };
-    let exhausted = match error {
+    let failure = match error {
         JobError::BytesGone(_) => bytes_gone(),
         _ => attempts_exhausted(worker.config.max_attempts),
     };
     let released =
-        until_answered(worker, || queries::release(&worker.services.database, job, release, &exhausted))
-            .await;
+        until_answered(worker, || queries::release(&worker.services.database, job, release, &failure)).await;
     if matches!(released.answer, Some(Some(_))) {
         worker.services.tell_changed(&[job.id]).await;
     }
@@ -172,12 +171,16 @@ pub fn bytes_gone() -> Failure {
     )
 }
 
-/// Gives back claims whose answers were lost, when the worker stops: one that was carried out would cost an attempt.
+/// Gives back claims whose answers were lost, when nobody asks again: one that was carried out would cost an attempt.
 pub async fn give_back(worker: &Worker, id: UploadId, unanswered: &[Uuid]) {
     if unanswered.is_empty() {
         return;
     }
-    until_answered(worker, || queries::give_back(&worker.services.database, id, unanswered)).await;
+    let given_back =
+        until_answered(worker, || queries::give_back(&worker.services.database, id, unanswered)).await;
+    if given_back.answer == Some(true) {
+        worker.services.tell_changed(&[id]).await;
+    }
 }
 
 /// What the database said in the end.

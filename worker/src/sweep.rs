@@ -156,7 +156,7 @@ where
 /// After an outage of the database every lease has run out: their workers are given the time to come back and
 /// give their jobs back uncounted.
 async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
-    worker.services.look_at_database().await?;
+    worker.services.check_database().await?;
     let Some(silent_before) = worker.services.silent_before(worker.config.lease) else {
         return Ok(Done::default());
     };

@@ -9,10 +9,11 @@ mod follow;
 
 pub use follow::follow;
 
+use pfp_shared::lock::lock;
 use pfp_shared::{queries::UploadRow, upload::UploadId};
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 use tokio::sync::{Notify, watch};
 
@@ -143,10 +144,6 @@ impl Drop for Subscription {
             waiting.remove(&self.id);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

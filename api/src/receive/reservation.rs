@@ -3,6 +3,7 @@
 use super::Declared;
 use crate::{auth::AuthenticatedUser, error::ApiError, state::AppState};
 use pfp_shared::{
+    backoff::Backoff,
     database::DatabaseError,
     dependencies::Dependency,
     failure::{Failure, FailureCode},
@@ -10,6 +11,7 @@ use pfp_shared::{
     trace::TraceParent,
     upload::UploadId,
 };
+use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -91,16 +93,16 @@ impl Reservation {
 /// Takes back what may have been reserved without our hearing of it, once the database is back: its idempotency key and
 /// its place among the user's uploads would be taken for as long as its lease.
 async fn take_back(state: AppState, id: UploadId) {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     let taken_back = async {
-        state.services.dependencies.wait_for(&[Dependency::Database]).await;
-        queries::forget_reservation(&state.services.database, id, false).await
+        while let Err(error) = queries::forget_reservation(&state.services.database, id, false).await {
+            tracing::debug!(%error, upload_id = %id, "a reservation can't be taken back yet");
+            backoff.wait().await;
+            state.services.dependencies.wait_for(&[Dependency::Database]).await;
+        }
     };
     // Later than that its lease has run out.
-    match timeout(state.config.upload_lease, taken_back).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, upload_id = %id, "a reservation's lease runs out"),
-        Err(_) => tracing::debug!(upload_id = %id, "a reservation's lease runs out"),
-    }
+    let _ = timeout(state.config.upload_lease, taken_back).await;
 }
 
 /// Renews the lease thrice in its time, so that one lost statement doesn't cost the upload.

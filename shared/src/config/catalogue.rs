@@ -145,8 +145,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_EVENTS_LIFETIME", Some("1h"), seconds(1, DAY), Api, "how long a stream of events may last; the client asks again"),
     // Jobs
     setting("PFP_MAX_ATTEMPTS", Some("5"), Kind::Count(1, 100), Worker, "attempts at an upload that count, before it is failed"),
-    setting("PFP_RETRY_WAIT", Some("15s"), milliseconds(100, 3_600_000), Worker, "the longest that a job waits before it is tried again; the first time 1 s, doubling"),
-    setting("PFP_DELETION_WAIT", Some("1h"), seconds(1, 30 * DAY), Worker, "the longest that an object which can't be deleted waits before that is tried again; the first time 5 s, doubling"),
+    setting("PFP_RETRY_WAIT", Some("15s"), milliseconds(100, 3_600_000), Worker, "the longest before a job that failed is due again; the first time 1 s, doubling. A sweep publishes it"),
+    setting("PFP_DELETION_WAIT", Some("1h"), seconds(1, 30 * DAY), Worker, "the longest before a deletion that failed in a sweep is due again; the first time 5 s, doubling. What a worker couldn't delete after its job is due after 30 s"),
     setting("PFP_JOB_LEASE", Some("20s"), seconds(2, 3_600), Worker, "how long a worker may be silent before its job is taken from it; renewed every quarter"),
     setting("PFP_UPLOAD_LEASE", Some("30s"), seconds(5, 3_600), Api, "how long an API may be silent before the upload that it receives is taken for dead; renewed while bytes flow"),
     setting("PFP_SWEEP_INTERVAL", Some("5s"), milliseconds(100, 3_600_000), Worker, "how often a worker looks for what is due"),
@@ -163,7 +163,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("PFP_PUBLISH_TIMEOUT", Some("1s"), milliseconds(10, 60_000), Both, "the longest wait for the broker to confirm a message; the upload is accepted all the same"),
     setting("PFP_RECONNECT_WAIT", Some("5s"), milliseconds(200, 600_000), Both, "the longest wait before the broker is connected to again, and the API hears of changes again; the first is 200 ms, doubling"),
     setting("PFP_CHECK_INTERVAL", Some("5s"), milliseconds(100, 600_000), Both, "how often it is checked that database, object store, broker and queues work; by a worker four times within PFP_JOB_LEASE at least"),
-    setting("PFP_CHECK_INTERVAL_DOWN", Some("500ms"), milliseconds(100, 600_000), Both, "how often it is checked whether a database or object store that is out works again"),
+    setting("PFP_CHECK_INTERVAL_DOWN", Some("500ms"), milliseconds(100, 60_000), Both, "how often it is checked whether a database or object store that is out works again"),
     setting("PFP_SHUTDOWN_GRACE", Some("25s"), milliseconds(0, 600_000), Both, "how long running requests and jobs may take to end after SIGTERM"),
     // Seeing what happens
     setting("PFP_LOG", Some("info"), Kind::Text, Both, "what is logged: a tracing filter such as info,pfp_worker=debug"),

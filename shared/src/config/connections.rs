@@ -60,6 +60,9 @@ pub struct Connections {
     pub check_interval: Duration,
     /// How often what is out is checked.
     pub check_interval_down: Duration,
+    /// A database that isn't seen to work for longer counts as having been out meanwhile. No setting: a worker's follows
+    /// from its lease.
+    pub longest_silence: Duration,
     /// More certificate authorities.
     pub ca_file: Option<PathBuf>,
     /// The picture types that are taken.
@@ -92,6 +95,7 @@ impl Connections {
             reconnect_wait: settings.duration("PFP_RECONNECT_WAIT"),
             check_interval: settings.duration("PFP_CHECK_INTERVAL"),
             check_interval_down: settings.duration("PFP_CHECK_INTERVAL_DOWN"),
+            longest_silence: Duration::MAX,
             ca_file: settings.text("PFP_CA_FILE").map(PathBuf::from),
             allowed_types: settings
                 .list("PFP_ALLOWED_TYPES")

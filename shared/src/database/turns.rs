@@ -2,10 +2,11 @@
 //! question whether the database answers.
 
 use super::DatabaseError;
+use crate::lock::lock;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -56,7 +57,7 @@ impl Turns {
 
     /// The turns of a user; the same ones for as long as somebody has them.
     pub(super) fn of_user(&self, user: &str) -> Arc<Semaphore> {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = lock(&self.users);
         if let Some(turns) = users.turns.get(user).and_then(Weak::upgrade) {
             return turns;
         }

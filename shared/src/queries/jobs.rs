@@ -189,15 +189,15 @@ pub async fn release(
         .await
 }
 
-/// Gives back an upload that was claimed under one of these tokens, as if it had not been; does nothing where none of
-/// the claims was carried out.
+/// Gives back an upload that was claimed under one of these tokens, as if it had not been. False: none of the claims was
+/// carried out.
 ///
 /// # Errors
 /// The database failed.
-pub async fn give_back(database: &Database, id: UploadId, tokens: &[Uuid]) -> Result<(), DatabaseError> {
+pub async fn give_back(database: &Database, id: UploadId, tokens: &[Uuid]) -> Result<bool, DatabaseError> {
     let release = Release { give_back: true, delay: Duration::ZERO, max_attempts: 0 };
     let given_back = async { requeue(&mut database.session().await?, id, tokens, release).await };
-    database.within(given_back).await.map(|_| ())
+    database.within(given_back).await
 }
 
 async fn requeue(

@@ -80,7 +80,7 @@ pub enum Reserve {
 /// slot), then the limits, then the row, before a byte is stored. Needn't survive a crash of the database.
 ///
 /// # Errors
-/// The database failed; if the outcome is unknown, the row goes when its lease runs out.
+/// The database failed; if the outcome is unknown, the row goes when it is forgotten or its lease runs out.
 pub async fn reserve(
     database: &Database,
     reservation: &Reservation<'_>,

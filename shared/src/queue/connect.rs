@@ -1,5 +1,6 @@
 //! One connection to the broker, with a limit on how long it may take.
 
+use crate::lock::lock;
 use crate::{backoff::Backoff, config::Connections, tls};
 use lapin::{
     Connection, ConnectionProperties,
@@ -10,7 +11,7 @@ use socket2::{SockRef, Socket};
 use std::{
     io,
     net::Shutdown,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::net::TcpStream;
@@ -147,10 +148,6 @@ impl Handshake {
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A call to the broker with a limit: on a blocked connection every call waits for ever.

@@ -5,13 +5,14 @@ use super::{
     connect::{connect, in_time},
     trace_headers::with_trace_context,
 };
+use crate::lock::lock;
 use crate::{dependencies::Health, job::Job};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{
@@ -278,8 +279,4 @@ impl Publisher {
         let asked = Topology::ready(control, &self.topology.dead);
         tokio::time::timeout(self.broker.timeout(), asked).await.is_ok()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

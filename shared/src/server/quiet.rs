@@ -4,12 +4,13 @@
 //! be closed after the time for headers. So the phases are told apart here, below hyper.
 
 use super::{ConnectionLimits, answer_pace::AnswerPace};
+use crate::lock::lock;
 use futures_util::task::AtomicWaker;
 use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
@@ -62,18 +63,18 @@ impl Clock {
 
     /// A request has ended. Its last copy may be dropped when the next one has already begun.
     fn end(&self, number: u64) {
-        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut phase = lock(&self.phase);
         if *phase == Phase::Request(number) {
             *phase = Phase::Idle(Instant::now() + self.limits.idle);
         }
     }
 
     fn enter(&self, phase: Phase) {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+        *lock(&self.phase) = phase;
     }
 
     fn phase(&self) -> Phase {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.phase)
     }
 
     fn bytes_were_read(&self) {

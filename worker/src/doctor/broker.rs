@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Workers declare a queue that was deleted after their next check of it, and take so long for that.
-const DECLARING: Duration = Duration::from_secs(1);
+const DECLARING: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The queues as they are, once workers had the time to declare what is missing.

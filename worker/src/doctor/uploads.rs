@@ -92,7 +92,7 @@ async fn fail(examination: &Examination<'_>, upload: &NeedsStaged) -> anyhow::Re
             unanswered: &[],
             lease,
             max_attempts: u32::MAX,
-            silent_before: Some(services.look_at_database().await?),
+            silent_before: Some(services.check_database().await?),
             alone: true,
         };
         match queries::claim(&services.database, upload.id, claim).await?.job() {

@@ -4,9 +4,10 @@
 
 use super::pixels::{Layout, Pixels};
 use moxcms::{ColorProfile, DataColorSpace, TransformExecutor, TransformOptions};
+use pfp_shared::lock::lock;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// Building the transform of a CMYK profile takes 10 ms, many times what using it takes, and most pictures
 /// carry one of a handful of profiles. Each transform takes up to a megabyte.
@@ -50,7 +51,7 @@ static CACHE: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 fn cached_transform(profile: &[u8], layout: Layout) -> Option<Transform> {
     let profile_hash = HASHER.hash_one(profile);
-    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut cache = lock(&CACHE);
     let known = cache.iter().position(|entry| entry.profile_hash == profile_hash && entry.layout == layout);
     if let Some(at) = known {
         // The one used last is the last to go.
@@ -62,7 +63,7 @@ fn cached_transform(profile: &[u8], layout: Layout) -> Option<Transform> {
     drop(cache);
     // Profiles come from strangers: one that makes the library panic is a broken one.
     let transform = catch_unwind(AssertUnwindSafe(|| build(profile, layout))).unwrap_or_default();
-    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut cache = lock(&CACHE);
     if cache.len() >= CACHED_TRANSFORMS {
         cache.remove(0);
     }

@@ -52,11 +52,11 @@ pub fn inspect(bytes: &[u8], options: &PictureOptions) -> Result<Inspected, Fail
     let format = PictureFormat::detect(bytes).filter(|format| options.allowed.contains(format));
     let first_bytes = &bytes[..bytes.len().min(PictureFormat::MAGIC_BYTES)];
     let format = format.ok_or_else(|| refusal::not_taken(detected_name(first_bytes), options))?;
-    let inspected = match format {
-        PictureFormat::Jpeg => jpeg(bytes, options)?,
-        PictureFormat::Png => png(bytes, options)?,
-        PictureFormat::Gif => gif(bytes, options)?,
-    };
+    let inspected = refusal::unless_it_panics(format, || match format {
+        PictureFormat::Jpeg => jpeg(bytes, options),
+        PictureFormat::Png => png(bytes, options),
+        PictureFormat::Gif => gif(bytes, options),
+    })?;
     if inspected.memory > options.limits.max_memory {
         return Err(refusal::too_much_memory(inspected.memory, options.limits.max_memory));
     }

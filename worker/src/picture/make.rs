@@ -20,7 +20,6 @@ use pfp_shared::crop::Crop;
 use pfp_shared::failure::{Failure, FailureCode};
 use pfp_shared::picture_format::PictureFormat;
 use pfp_shared::storage::LARGEST_PICTURE;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A made picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,17 +55,10 @@ pub fn make_picture(
     let placement = Placement::new(width, height, orientation, crop, options)?;
     let deadline = Deadline::start(options.limits.decode_timeout);
     let job = Job { bytes, placement, options, deadline };
-    // Files come from strangers, decoders from elsewhere: what makes one panic is a damaged file, no fault of
-    // ours.
-    let made = catch_unwind(AssertUnwindSafe(|| match &inspected.header {
+    let made = refusal::unless_it_panics(format, || match &inspected.header {
         Header::Jpeg(header) => job.jpeg(header),
         Header::Png(header) => job.png(header),
         Header::Gif(header) => job.gif(header),
-    }));
-    let made = made.unwrap_or_else(|_| {
-        metrics::counter!("pfp_panics_total").increment(1);
-        tracing::error!(%format, "decoding a picture panicked; it counts as corrupt");
-        Err(refusal::corrupt(format, "decoding it failed in an unforeseen way"))
     })?;
     if made.bytes.len() as u64 > LARGEST_PICTURE {
         return Err(refusal::made_too_large(made.bytes.len()));

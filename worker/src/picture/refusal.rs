@@ -4,11 +4,27 @@ use super::options::PictureOptions;
 use pfp_shared::failure::{Failure, FailureCode};
 use pfp_shared::picture_format::PictureFormat;
 use pfp_shared::storage::LARGEST_PICTURE;
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 /// The file can't be decoded to its end; `why` is a clause for a person.
 pub(super) fn corrupt(format: PictureFormat, why: impl std::fmt::Display) -> Failure {
     Failure::new(FailureCode::PictureCorrupt, format!("The {format} file is damaged or truncated: {why}."))
+}
+
+/// Does what may panic. Files come from strangers, decoders from elsewhere: what makes one panic is a damaged file, no
+/// fault of ours.
+pub(super) fn unless_it_panics<T>(
+    format: PictureFormat,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        metrics::counter!("pfp_panics_total").increment(1);
+        tracing::error!(%format, "decoding a picture panicked; it counts as corrupt");
+        Err(corrupt(format, "decoding it failed in an unforeseen way"))
+    })
 }
 
 /// The content isn't of a format, or of a kind of it, that is taken.
