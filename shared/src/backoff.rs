@@ -17,6 +17,12 @@ impl Backoff {
         Self { first, limit, tries: 0 }
     }
 
+    /// The waits before a connection that was lost is made anew: from 200 ms on, `longest` at most.
+    #[must_use]
+    pub const fn reconnecting(longest: Duration) -> Self {
+        Self::new(Duration::from_millis(200), longest)
+    }
+
     /// Starts over after a success.
     pub const fn reset(&mut self) {
         self.tries = 0;

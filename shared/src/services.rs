@@ -1,10 +1,10 @@
 //! Database, object store and broker of one process: opened together, watched for as long as it runs.
 
-use crate::lock::lock;
 use crate::{
     config::Connections,
     database::{Database, DatabaseConfigError, DatabaseError, SchemaMismatch},
     dependencies::{Dependencies, Dependency, Health},
+    lock::lock,
     queries,
     queue::{BrokerConfigError, BrokerUri, Publisher, Topology},
     storage::{Installation, OwnershipConflict, Storage, StorageConfigError, StorageError},

@@ -46,6 +46,21 @@ impl TestDatabase {
         self.client().await.query(sql, &parameters).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
     }
 
+    /// Every upload as a worker leaves it that dies at this attempt: its lease has run out. Returns the key that it had for
+    /// the picture.
+    ///
+    /// # Panics
+    /// It fails.
+    pub async fn plant_a_lost_lease(&self, attempt: u32) -> &'static str {
+        let key = "pictures/00000000000000000000000000000000.jpg";
+        self.run(&format!(
+            "UPDATE uploads SET status = 'processing', attempts = {attempt}, claim_token = gen_random_uuid(),
+             lease_until = now() - interval '1 second', picture_key = '{key}'"
+        ))
+        .await;
+        key
+    }
+
     /// A single number.
     ///
     /// # Panics

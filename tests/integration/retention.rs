@@ -78,13 +78,7 @@ async fn an_idempotency_key_is_free_after_a_day_also_while_its_upload_is_kept() 
 async fn the_bytes_of_a_failed_upload_are_kept_for_as_long_as_its_row_and_no_longer() {
     let mut system = Setup::new().workers(0).start().await;
     let location = system.client("ada").accepted(pictures::bytes(PHOTO)).await;
-    system
-        .database
-        .run(
-            "UPDATE uploads SET status = 'processing', attempts = 5, claim_token = gen_random_uuid(),
-             lease_until = now() - interval '1 second', picture_key = 'pictures/00000000000000000000000000000000.jpg'",
-        )
-        .await;
+    system.database.plant_a_lost_lease(5).await;
     system.start_worker();
     system.ready().await;
     assert_eq!(system.client("ada").finished(&location).await["status"], "failed");

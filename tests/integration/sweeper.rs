@@ -100,14 +100,7 @@ async fn taken_from_a_silent_worker(has_a_message: bool) {
     if !has_a_message {
         system.delete_queue().await;
     }
-    let dead = "pictures/00000000000000000000000000000000.jpg";
-    system
-        .database
-        .run(&format!(
-            "UPDATE uploads SET status = 'processing', attempts = 1, claim_token = gen_random_uuid(),
-             lease_until = now() - interval '1 second', picture_key = '{dead}'"
-        ))
-        .await;
+    let dead = system.database.plant_a_lost_lease(1).await;
     let key = pfp_shared::storage::PictureKey::parse(dead).unwrap();
     system.storage.put_picture(&key, b"put before it died".to_vec()).await.unwrap();
     system.start_worker();
@@ -126,13 +119,7 @@ async fn taken_from_a_silent_worker(has_a_message: bool) {
 async fn an_upload_whose_attempts_are_used_up_is_failed_and_its_bytes_are_kept() {
     let mut system = Setup::new().workers(0).start().await;
     let upload = accepted_without_a_worker(&system).await;
-    system
-        .database
-        .run(
-            "UPDATE uploads SET status = 'processing', attempts = 5, claim_token = gen_random_uuid(),
-             lease_until = now() - interval '1 second', picture_key = 'pictures/00000000000000000000000000000000.jpg'",
-        )
-        .await;
+    system.database.plant_a_lost_lease(5).await;
     system.start_worker();
     system.ready().await;
     let upload = system.client("ada").finished(&upload).await;

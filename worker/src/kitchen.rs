@@ -6,15 +6,14 @@ use crate::{
     picture::{Picture, PictureOptions, inspect, make_picture},
 };
 use bytes::Bytes;
-use pfp_shared::lock::lock;
 use pfp_shared::{
     crop::Crop,
     failpoint::Failpoint,
     failure::Failure,
+    lock::lock,
     memory::{MemoryBudget, ReservedMemory},
 };
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -130,7 +129,7 @@ impl Kitchen {
         self.run(work).await?.or_reject()
     }
 
-    /// Runs work on a thread of its own, catches its panic, and gives it up when it is stuck.
+    /// Runs work on a thread of its own, where a panic ends nothing else, and gives it up when it is stuck.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
@@ -138,11 +137,11 @@ impl Kitchen {
         let running = self.running.clone();
         let thread = tokio::task::spawn_blocking(move || {
             let _counted = running.begin();
-            catch_unwind(AssertUnwindSafe(work))
+            work()
         });
         match tokio::time::timeout(self.stuck_after(), thread).await {
-            Ok(Ok(Ok(result))) => Ok(result),
-            Ok(_) => {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(_)) => {
                 metrics::counter!("pfp_panics_total").increment(1);
                 Err(JobError::Retry("making the picture panicked".to_owned()))
             }

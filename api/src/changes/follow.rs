@@ -32,7 +32,7 @@ pub async fn follow(changes: Changes, database: Database, reconnect_wait: Durati
 /// Hears notifications, on a connection that is made anew whenever it ends.
 async fn listen(changes: &Changes, database: &Database, reconnect_wait: Duration) {
     let hears = metrics::gauge!("pfp_change_notifications_up");
-    let mut backoff = Backoff::new(Duration::from_millis(200), reconnect_wait);
+    let mut backoff = Backoff::reconnecting(reconnect_wait);
     let mut was_told = false;
     loop {
         match listener(database).await {

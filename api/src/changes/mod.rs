@@ -9,8 +9,7 @@ mod follow;
 
 pub use follow::follow;
 
-use pfp_shared::lock::lock;
-use pfp_shared::{queries::UploadRow, upload::UploadId};
+use pfp_shared::{lock::lock, queries::UploadRow, upload::UploadId};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},

@@ -22,7 +22,8 @@ pub struct Claim<'a> {
     pub lease: Duration,
     /// Attempts that count, before an upload is failed.
     pub max_attempts: u32,
-    /// It may be taken from a worker whose lease ended before then; from none without it: see [`crate::services::Services::silent_before`].
+    /// It may be taken from a worker whose lease ended before then; from none without it: see
+    /// [`crate::services::Services::silent_before`].
     pub silent_before: Option<OffsetDateTime>,
     /// Whether no other job runs beside it: one that may kill its worker is taken in no other case.
     pub alone: bool,

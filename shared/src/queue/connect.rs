@@ -1,7 +1,6 @@
 //! One connection to the broker, with a limit on how long it may take.
 
-use crate::lock::lock;
-use crate::{backoff::Backoff, config::Connections, tls};
+use crate::{backoff::Backoff, config::Connections, lock::lock, tls};
 use lapin::{
     Connection, ConnectionProperties,
     tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig},
@@ -18,9 +17,6 @@ use tokio::net::TcpStream;
 
 /// Seconds between heartbeats: a broker that is frozen or cut off is noticed after two of them.
 const HEARTBEAT: u16 = 10;
-
-/// The first wait before a connection that was lost is made anew.
-const FIRST_RECONNECT: Duration = Duration::from_millis(200);
 
 /// How the broker is reached.
 #[derive(Clone)]
@@ -82,7 +78,7 @@ impl BrokerUri {
     /// The waits before it is connected to again.
     #[must_use]
     pub const fn reconnecting(&self) -> Backoff {
-        Backoff::new(FIRST_RECONNECT, self.reconnect_wait)
+        Backoff::reconnecting(self.reconnect_wait)
     }
 }
 

@@ -5,8 +5,7 @@ use super::{
     connect::{connect, in_time},
     trace_headers::with_trace_context,
 };
-use crate::lock::lock;
-use crate::{dependencies::Health, job::Job};
+use crate::{dependencies::Health, job::Job, lock::lock};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
