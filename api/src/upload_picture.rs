@@ -169,7 +169,8 @@ async fn stage(
             ) {
                 state.services.dependencies.health(Dependency::Storage).down("an upload couldn't be put");
             }
-            staging.abort().await;
+            // The key is listed for deletion; a store that doesn't answer needn't keep the client waiting once more.
+            tokio::spawn(staging.abort());
             Err(NotStaged { error, begun })
         }
         (Err(error), Destination::Nowhere) => Err(NotStaged { error, begun: false }),

@@ -31,6 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// How long after a deletion that had to be asked for more than once an earlier asking may still be carried out.
 const LATE: Duration = Duration::from_secs(30);
 
+/// Whether a client leaves after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Insists {
+    /// One time in ten it does.
+    Mostly,
+    /// It doesn't.
+    Always,
+}
+
 /// One user's client.
 #[derive(Debug)]
 pub(crate) struct Actor {
@@ -46,7 +55,7 @@ pub(crate) struct Actor {
 
 impl Actor {
     /// Does one thing after the other until told to stop.
-    pub(crate) async fn act(mut self) {
+    pub(crate) async fn act(mut self) -> Self {
         while !self.stop.load(Relaxed) {
             match self.chance.below(100) {
                 0..50 => drop(self.upload().await),
@@ -59,6 +68,21 @@ impl Actor {
             }
             let pause = self.chance.between(self.pause.0, self.pause.1);
             sleep(pause).await;
+        }
+        self
+    }
+
+    /// Sends what was given up once more under its key: whether it was accepted then or is now, it is promised from now on.
+    pub(crate) async fn ask_again(&mut self) {
+        let sent = self.promises.of(&self.user, |known| known.sent.clone());
+        for (number, sent) in sent.into_iter().enumerate() {
+            if sent.answer == Answer::Unknown {
+                let chance = self.chance.fork();
+                if let Some(id) = self.deliver(sent.file, &sent.key, chance, Insists::Always).await {
+                    self.promises.answered("asked again at the end");
+                    self.note_accepted(number, &id);
+                }
+            }
         }
     }
 
@@ -82,14 +106,16 @@ impl Actor {
 
     /// Notes an upload and sends it.
     async fn send(&self, file: usize, chance: Chance) -> Option<String> {
-        let number = self.note(file);
-        let id = self.deliver(file, &uuid::Uuid::new_v4().to_string(), chance).await?;
+        let key = uuid::Uuid::new_v4().to_string();
+        let number = self.note(file, &key);
+        let id = self.deliver(file, &key, chance, Insists::Mostly).await?;
         self.note_accepted(number, &id);
         Some(id)
     }
 
-    fn note(&self, file: usize) -> usize {
-        let sent = Sent { file, at: Instant::now(), answer: Answer::Unknown, cancelled: Cancelled::No };
+    fn note(&self, file: usize, key: &str) -> usize {
+        let (key, at) = (key.to_owned(), Instant::now());
+        let sent = Sent { file, key, at, answer: Answer::Unknown, cancelled: Cancelled::No };
         self.promises.of(&self.user, |known| {
             known.sent.push(sent);
             known.sent.len() - 1
@@ -102,7 +128,7 @@ impl Actor {
     }
 
     /// Sends an upload under a key, again and again, to one API or another, as a client that honours what it is told.
-    async fn deliver(&self, file: usize, key: &str, mut chance: Chance) -> Option<String> {
+    async fn deliver(&self, file: usize, key: &str, mut chance: Chance, insists: Insists) -> Option<String> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             let api = chance.below(self.apis.len());
@@ -130,7 +156,7 @@ impl Actor {
                 }
             }
             // Some people leave.
-            if chance.below(10) == 0 {
+            if insists == Insists::Mostly && chance.below(10) == 0 {
                 self.promises.answered("given up by the client");
                 return None;
             }
@@ -151,12 +177,14 @@ impl Actor {
     async fn upload_twice(&mut self) {
         let (file, key) = (self.next_file(), uuid::Uuid::new_v4().to_string());
         let (one, other) = (self.chance.fork(), self.chance.fork());
-        let number = self.note(file);
-        let ids = if self.chance.below(2) == 0 {
-            let (one, other) = tokio::join!(self.deliver(file, &key, one), self.deliver(file, &key, other));
+        let number = self.note(file, &key);
+        let at_once = self.chance.below(2) == 0;
+        let deliver = |chance| self.deliver(file, &key, chance, Insists::Mostly);
+        let ids = if at_once {
+            let (one, other) = tokio::join!(deliver(one), deliver(other));
             [one, other]
         } else {
-            [self.deliver(file, &key, one).await, self.deliver(file, &key, other).await]
+            [deliver(one).await, deliver(other).await]
         };
         if let [Some(one), Some(other)] = &ids
             && one != other

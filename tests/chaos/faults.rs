@@ -19,8 +19,9 @@ use tokio::{sync::Mutex as AsyncMutex, time::sleep};
 /// The system, which faults, clients and judges share.
 pub(crate) type Shared = Arc<AsyncMutex<TestSystem>>;
 
-/// How long a process may take to end in good order: its grace period, and what a busy machine adds.
-const GRACE: Duration = Duration::from_secs(40);
+/// How long a process may take to end in good order: its grace period of 25 s, two to close its connections, and what a
+/// busy machine adds.
+const GRACE: Duration = Duration::from_secs(32);
 
 /// What has happened.
 #[derive(Debug, Default)]

@@ -20,7 +20,7 @@ use crate::{
     promises::Promises,
     summary::{Settled, Summary},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join_all, stream};
 use pfp_tests::{
     chance::Chance,
     client::Client,
@@ -47,6 +47,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 
 /// By when everything has to be final after the last fault was healed.
 const FINAL_WITHIN: Duration = Duration::from_secs(60);
+
+/// Objects that a run may leave to the listing: none or one in most runs, whose length hardly matters.
+const MOST_LEFT: usize = 5;
 
 #[tokio::main]
 async fn main() -> pfp_tests::Result<ExitCode> {
@@ -79,14 +82,14 @@ async fn main() -> pfp_tests::Result<ExitCode> {
     let happened = break_until(end, Plan::new(chance.fork()), &system).await;
     let healed = happened.healed.unwrap_or_else(Instant::now);
     stop.store(true, Relaxed);
-    for actor in actors {
-        actor.await?;
-    }
+    let actors: Vec<_> = join_all(actors).await.into_iter().collect::<Result<_, _>>()?;
     let system = Arc::into_inner(system).ok_or("the system is still in use")?.into_inner();
     let settled = settle(&system, healed, &promises).await;
+    say("what was given up is asked for again");
+    join_all(actors.into_iter().map(async |mut actor| actor.ask_again().await)).await;
+    settle(&system, Instant::now(), &promises).await;
     let ends = judge(&system, &promises, &files).await;
-    let faults: usize = happened.counts.values().sum();
-    let left_to_the_listing = leaks(&system, faults, &promises).await;
+    let left_to_the_listing = leaks(&system, &promises).await;
     leftovers(&system, &promises).await;
     enough(least_uploads, least_faults, &happened, &promises);
     let settled = Settled { took: settled, ends, left_to_the_listing };
@@ -153,7 +156,7 @@ async fn start() -> TestSystem {
 
 /// Waits until everything is final; returns how long that took since all was healed.
 async fn settle(system: &TestSystem, healed: Instant, promises: &Promises) -> Duration {
-    say("all is healed; waiting until every upload is final");
+    say("waiting until every upload is final");
     let unfinished = "SELECT count(*) FROM uploads WHERE status IN ('receiving', 'queued', 'processing')";
     until("every upload is final", FINAL_WITHIN * 3, async || {
         (system.database.count(unfinished).await == 0).then_some(())
@@ -179,8 +182,8 @@ async fn judge(system: &TestSystem, promises: &Promises, files: &[files::File]) 
 }
 
 /// Before anything lists the bucket: what is in it that no row names, and no deletion. Only a put that was under way in
-/// a process or a store when that broke may have come too late for its deletion, so there are fewer than faults.
-async fn leaks(system: &TestSystem, faults: usize, promises: &Promises) -> usize {
+/// a process or a store when that broke may have come too late for its deletion, which is rare.
+async fn leaks(system: &TestSystem, promises: &Promises) -> usize {
     let pending = "SELECT count(*) FROM object_deletions";
     until("every listed object is deleted", FINAL_WITHIN * 3, async || {
         (system.database.count(pending).await == 0).then_some(())
@@ -188,8 +191,8 @@ async fn leaks(system: &TestSystem, faults: usize, promises: &Promises) -> usize
     .await;
     let named = system.named_objects().await;
     let left: Vec<_> = system.objects().await.into_iter().filter(|key| !named.contains(key)).collect();
-    if left.len() > faults {
-        promises.broke(format!("LEAKED: {} objects, by {faults} faults: {left:?}", left.len()));
+    if left.len() > MOST_LEFT {
+        promises.broke(format!("LEAKED: {} objects, of {MOST_LEFT} at most: {left:?}", left.len()));
     }
     left.len()
 }

@@ -11,6 +11,8 @@ use std::{
 pub(crate) struct Sent {
     /// Which file.
     pub(crate) file: usize,
+    /// Under which idempotency key.
+    pub(crate) key: String,
     /// When it was first sent.
     pub(crate) at: Instant,
     /// How it was answered, and when.
@@ -24,7 +26,7 @@ pub(crate) struct Sent {
 pub(crate) enum Answer {
     /// 202: a promise.
     Accepted(String, Instant),
-    /// No answer, or 503, and the client didn't ask again: it may have been accepted.
+    /// No answer, or 503, and the client hasn't asked again yet: it may have been accepted.
     Unknown,
 }
 

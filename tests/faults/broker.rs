@@ -6,6 +6,7 @@ use pfp_tests::{
     load::Load,
     pictures,
     process::Process,
+    servers::Servers,
     system::Setup,
     wait::{PATIENCE, until},
 };
@@ -51,9 +52,10 @@ async fn row_06_a_broker_that_is_killed_loses_no_upload_and_is_used_again_within
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn row_04_uploads_are_taken_at_once_while_the_broker_is_down_and_done_when_it_is_back() {
+async fn row_04_uploads_are_taken_at_once_while_the_broker_is_down_for_a_minute_and_done_when_it_is_back() {
+    const DOWN: Duration = Duration::from_secs(60);
     let (system, servers) = start(Setup::new()).await;
-    let down = servers.kill("rabbitmq");
+    let (since, down) = (Instant::now(), servers.kill("rabbitmq"));
     let clients: Vec<_> = (0..12).map(|number| system.client(&format!("user-{number}"))).collect();
     let file = pictures::bytes(PHOTO);
     let mut locations = Vec::new();
@@ -64,6 +66,7 @@ async fn row_04_uploads_are_taken_at_once_while_the_broker_is_down_and_done_when
     }
     let ready = system.client("ada").get("/readyz").await;
     assert_eq!((ready.status.as_u16(), &ready.json()["dependencies"]["broker"]), (200, &"down".into()));
+    tokio::time::sleep_until((since + DOWN).into()).await;
     assert_eq!(system.database.count("SELECT count(*) FROM uploads WHERE published_at IS NULL").await, 12);
     down.up();
     let uploads = join_all(clients.iter().zip(&locations).map(|(client, at)| client.finished(at))).await;
@@ -76,6 +79,15 @@ async fn row_04_uploads_are_taken_at_once_while_the_broker_is_down_and_done_when
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_08_a_broker_that_lost_all_its_data_is_given_every_unfinished_job_again() {
+    every_unfinished_job_is_sent_again_after(Servers::wipe_broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_08_a_virtual_host_that_was_deleted_and_made_anew_is_given_every_unfinished_job_again() {
+    every_unfinished_job_is_sent_again_after(Servers::delete_vhost).await;
+}
+
+async fn every_unfinished_job_is_sent_again_after(lose: fn(&Servers)) {
     let (mut system, servers) = start(Setup::new()).await;
     // Frozen, so that every message is the broker's when it loses them; not for long, so that it keeps its lease
     // on nothing and the broker doesn't miss it.
@@ -85,7 +97,7 @@ async fn row_08_a_broker_that_lost_all_its_data_is_given_every_unfinished_job_ag
     let clients: Vec<_> = (0..12).map(|number| system.client(&format!("user-{number}"))).collect();
     let file = pictures::bytes(PHOTO);
     let locations = join_all(clients.iter().map(|client| client.accepted(file.clone()))).await;
-    servers.wipe_broker();
+    lose(&servers);
     for worker in &system.workers {
         worker.signal(rustix::process::Signal::CONT);
     }

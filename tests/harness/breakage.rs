@@ -122,8 +122,16 @@ impl Servers {
         blocked
     }
 
-    /// Deletes everything that the broker holds: queues, messages, bindings. Its users stay.
+    /// Kills the broker and deletes all its data, and starts it again as on its first day.
     pub fn wipe_broker(&self) {
+        let down = self.kill("rabbitmq");
+        let data = self.folder().join("rabbitmq/data");
+        std::fs::remove_dir_all(&data).and_then(|()| std::fs::create_dir(&data)).expect("the broker's data");
+        down.up();
+    }
+
+    /// Deletes the broker's virtual host and makes an empty one: queues, messages and bindings are gone, its users stay.
+    pub fn delete_vhost(&self) {
         self.rabbitmqctl(&["delete_vhost", "/"]);
         self.rabbitmqctl(&["add_vhost", "/"]);
         let user = self.value("RABBITMQ_USER");

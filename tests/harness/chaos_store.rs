@@ -5,7 +5,10 @@ mod serve;
 
 use crate::system::{Setup, TestSystem};
 use serve::serve;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 /// What a request asks of the store.
@@ -38,6 +41,10 @@ pub enum Fault {
     HoldReply,
     /// The answer breaks off in the middle of its body.
     CutBody,
+    /// The connection is reset while the request's body is sent, and nothing is carried out.
+    Reset,
+    /// It is carried out at once, and answered so late.
+    Slow(Duration),
 }
 
 /// A system with one worker, whose requests of this kind the store leaves without an answer until it is healed.

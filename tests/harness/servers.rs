@@ -1,6 +1,10 @@
 //! The servers that a run of the tests has, as `tests/run.sh` says in the environment.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Where Postgres, RabbitMQ and MinIO are.
 #[derive(Debug, Clone)]
@@ -90,6 +94,12 @@ impl Servers {
     /// What the script says.
     pub fn attempt(&self, command: &str, server: &str) -> Result<String, String> {
         script(&[command, server, &self.folder.to_string_lossy()])
+    }
+
+    /// Where they keep what is theirs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Runs `rabbitmqctl` on the broker.

@@ -25,6 +25,7 @@ pub struct Wire {
     flow: Arc<watch::Sender<Flow>>,
     resets: watch::Sender<u64>,
     planned: Arc<Mutex<Option<Planned>>>,
+    held: Arc<AtomicBool>,
     serving: JoinHandle<()>,
 }
 
@@ -68,14 +69,14 @@ impl Wire {
         let (flow, flowing) = watch::channel(Flow::default());
         let flow = Arc::new(flow);
         let (resets, reset) = watch::channel(0);
-        let plan = Plan { planned: Arc::default(), flow: Arc::clone(&flow) };
-        let (server, planned) = (server.to_owned(), Arc::clone(&plan.planned));
+        let plan = Plan { planned: Arc::default(), flow: Arc::clone(&flow), held: Arc::default() };
+        let (server, planned, held) = (server.to_owned(), Arc::clone(&plan.planned), Arc::clone(&plan.held));
         let serving = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(forward(client, server.clone(), flowing.clone(), reset.clone(), plan.clone()));
             }
         });
-        Self { address, flow, resets, planned, serving }
+        Self { address, flow, resets, planned, held, serving }
     }
 
     /// A wire to the server of a URL, and the URL that leads over it.
@@ -97,7 +98,14 @@ impl Wire {
 
     /// What was held up comes through, and everything after it.
     pub fn thaw(&self) {
+        self.held.store(false, SeqCst);
         self.flow.send_modify(|flow| flow.frozen = false);
+    }
+
+    /// Whether somebody has sent something since it was frozen, and waits.
+    #[must_use]
+    pub fn holds_something(&self) -> bool {
+        self.held.load(SeqCst)
     }
 
     /// From now on there is no connection: those that there are end, and new ones as soon as they are made.
@@ -153,6 +161,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Plan {
     planned: Arc<Mutex<Option<Planned>>>,
     flow: Arc<watch::Sender<Flow>>,
+    held: Arc<AtomicBool>,
 }
 
 impl Plan {
@@ -189,8 +198,10 @@ async fn forward(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let connection = Connection::default();
-        let there = copy(from_client, to_server, flow.clone(), |bytes| may_pass(bytes, &plan, &connection));
-        let back = copy(from_server, to_client, flow, |_| {
+        let there = copy(from_client, to_server, flow.clone(), &plan.held, |bytes| {
+            may_pass(bytes, &plan, &connection)
+        });
+        let back = copy(from_server, to_client, flow, &plan.held, |_| {
             let passes = !connection.answer_is_lost.load(SeqCst);
             if !passes {
                 plan.happens();
@@ -236,6 +247,7 @@ async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut flow: watch::Receiver<Flow>,
+    held: &AtomicBool,
     may_pass: impl Fn(&[u8]) -> bool,
 ) -> std::io::Result<()> {
     let (put, mut take) = mpsc::channel::<(Instant, Vec<u8>)>(PIECES);
@@ -254,6 +266,9 @@ async fn copy(
     let write = async {
         while let Some((arrives, piece)) = take.recv().await {
             sleep_until(arrives).await;
+            if flow.borrow().frozen {
+                held.store(true, SeqCst);
+            }
             // The wire is gone: so are its connections.
             if flow.wait_for(|flow| !flow.frozen).await.is_err() {
                 return Ok(());

@@ -87,6 +87,32 @@ async fn row_15_a_database_that_is_frozen_between_two_checks_for_longer_than_a_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_refuses_us_a_table_costs_no_attempt_however_long_it_does() {
+    for table in ["users", "uploads"] {
+        let mut system = Setup::new().set("PFP_RETRY_WAIT", "100ms").workers(0).start().await;
+        let ada = system.client("ada");
+        let location = ada.accepted(pictures::bytes(PHOTO)).await;
+        let refuse = format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN RAISE EXCEPTION 'permission denied for table' USING ERRCODE = '42501'; END $$;
+             CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        );
+        system.database.run(&refuse).await;
+        system.start_worker();
+        // More often than a job is tried.
+        until("the worker was refused seven times", PATIENCE, async || {
+            let log = system.workers[0].log_text();
+            (log.matches("permission denied for table").count() >= 7).then_some(())
+        })
+        .await;
+        system.database.run(&format!("DROP TRIGGER refuse ON {table}")).await;
+        let upload = ada.finished(&location).await;
+        assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+        system.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_11_a_killed_workers_job_is_taken_over_however_rare_the_checks_are() {
     let mut outage = Outage::of(2).await;
     let location = outage.waiting_job().await;
@@ -100,6 +126,20 @@ async fn row_11_a_killed_workers_job_is_taken_over_however_rare_the_checks_are()
     let upload = outage.system.client("ada").finished(&location).await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &2.into()), "{upload}");
     outage.store.heal();
+    outage.system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_15_a_database_that_is_too_slow_for_the_lease_counts_as_out_and_not_as_silent() {
+    let outage = Outage::of(1).await;
+    let seen = |up: u8| format!("pfp_dependency_up{{dependency=\"database\"}} {up}");
+    let worker = &outage.system.workers[0];
+    worker.shows(&seen(1)).await;
+    // There and back, longer than a quarter of the lease and shorter than the database's time-out.
+    outage.database.delay(Duration::from_millis(700));
+    worker.shows(&seen(0)).await;
+    outage.database.delay(Duration::ZERO);
+    worker.shows(&seen(1)).await;
     outage.system.finish().await;
 }
 
@@ -131,33 +171,30 @@ async fn row_30_a_claim_whose_answer_was_lost_is_given_back_when_the_worker_stop
 #[tokio::test(flavor = "multi_thread")]
 async fn row_30_processes_end_in_good_order_while_a_server_is_silent_however_long_its_time_out() {
     let mut system = Setup::new().apis(0).workers(0).prepare().await;
-    let (broker, broker_url) = Wire::in_url(Servers::shared().value("RABBITMQ_URL")).await;
-    let (database, database_url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
-    let (store, endpoint) = Wire::in_url(&system.settings["PFP_S3_ENDPOINT"]).await;
-    let wires = [database, broker, store];
-    let own = [
-        ("PFP_DATABASE_URL", database_url.as_str()),
-        ("PFP_AMQP_URL", &broker_url),
-        ("PFP_S3_ENDPOINT", &endpoint),
+    let usual = [
         ("PFP_DATABASE_TIMEOUT", "60s"),
         ("PFP_BROKER_TIMEOUT", "60s"),
         ("PFP_STORAGE_TIMEOUT", "60s"),
         ("PFP_CHECK_INTERVAL", "100ms"),
         ("PFP_SHUTDOWN_GRACE", "6s"),
     ];
-    for wire in &wires {
-        system.start_api_with(&own);
-        system.start_worker_with(&own);
+    for server in ["PFP_DATABASE_URL", "PFP_AMQP_URL", "PFP_S3_ENDPOINT"] {
+        let (apis_wire, apis_url) = Wire::in_url(&system.settings[server]).await;
+        let (workers_wire, workers_url) = Wire::in_url(&system.settings[server]).await;
+        system.start_api_with(&[&usual[..], &[(server, &apis_url)]].concat());
+        system.start_worker_with(&[&usual[..], &[(server, &workers_url)]].concat());
         system.ready().await;
-        wire.freeze();
-        // Within this time each has checked, and waits for an answer.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        let wires = [apis_wire, workers_wire];
+        wires.iter().for_each(Wire::freeze);
+        until("each has asked, and waits for an answer", PATIENCE, async || {
+            wires.iter().all(Wire::holds_something).then_some(())
+        })
+        .await;
         let told = Instant::now();
         let (mut api, mut worker) = (system.apis.remove(0), system.workers.remove(0));
         let ended = tokio::join!(api.terminate(), worker.terminate());
         assert!(ended.0.success() && ended.1.success(), "{ended:?}");
-        assert!(told.elapsed() < Duration::from_secs(12), "{:?}", told.elapsed());
-        wire.thaw();
+        assert!(told.elapsed() < Duration::from_secs(12), "{server}: {:?}", told.elapsed());
     }
     system.stop().await;
 }

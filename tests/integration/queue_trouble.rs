@@ -86,6 +86,8 @@ async fn row_22_a_message_that_can_not_be_read_is_set_aside_once_and_one_of_a_la
     system.start_worker();
     system.ready().await;
     assert_eq!(system.client("ada").finished(&upload).await["status"], "succeeded");
+    // What an operator is alerted by.
+    system.workers[0].shows(&format!("pfp_queue_messages{{queue=\"{}\"}} 1", system.queue("dead"))).await;
     let dead = until("the message is set aside", PATIENCE, async || {
         channel.basic_get(system.queue("dead").as_str().into(), BasicGetOptions::default()).await.unwrap()
     })

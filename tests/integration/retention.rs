@@ -53,7 +53,7 @@ async fn a_final_upload_with_an_idempotency_key_is_kept_for_a_day_at_least() {
     is_gone(&system, "bob").await;
     let again = with_a_key(&system).await;
     assert_eq!(again.header("location"), first.header("location"), "it is still known");
-    system.database.run("UPDATE uploads SET created_at = created_at - interval '25 hours'").await;
+    system.database.run("UPDATE uploads SET finished_at = finished_at - interval '25 hours'").await;
     is_gone(&system, "ada").await;
     system.finish().await;
 }

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 const PHOTO: &str = "bench-170kb.jpg";
 
+/// The product's ten seconds, and what a busy machine adds.
+const TOLD_WITHIN: Duration = Duration::from_secs(12);
+
 async fn system() -> (TestSystem, ChaosStore) {
     let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
     let system = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).start().await;
@@ -81,6 +84,7 @@ async fn row_17_an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_
         (Fault::Fail(500), 503, "storage_unavailable"),
         (Fault::Hang, 503, "storage_unavailable"),
         (Fault::DropReply, 503, "storage_unavailable"),
+        (Fault::Reset, 503, "storage_unavailable"),
         (Fault::Refuse("AccessDenied"), 500, "storage_permission_denied"),
     ];
     let (mut system, store) = system().await;
@@ -90,7 +94,7 @@ async fn row_17_an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_
         let answer = system.client("ada").upload(pictures::bytes(PHOTO)).await;
         let took = asked.elapsed();
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{fault:?}");
-        assert!(took < Duration::from_secs(12), "{fault:?} took {took:?}");
+        assert!(took < TOLD_WITHIN, "{fault:?} took {took:?}");
         store.heal();
         // A store that took no upload counts as out until it takes a write.
         system.ready().await;
@@ -99,6 +103,35 @@ async fn row_17_an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_
         assert_eq!(system.objects().await.len(), 0, "{fault:?}");
     }
     assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_17_a_slow_store_is_waited_for_by_uploads_and_jobs() {
+    let (system, store) = system().await;
+    let late = Fault::Slow(Duration::from_secs(2));
+    for (operation, prefix) in
+        [(Operation::Put, "staging/"), (Operation::Get, "staging/"), (Operation::Put, "pictures/")]
+    {
+        store.break_all(operation, prefix, late);
+    }
+    assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes(PHOTO)).await);
+    for (operation, prefix) in
+        [(Operation::Put, "staging/"), (Operation::Get, "staging/"), (Operation::Put, "pictures/")]
+    {
+        assert_eq!(store.hit(operation, prefix).len(), 1, "{operation:?} of {prefix} once");
+    }
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_17_a_put_that_is_reset_in_its_middle_is_made_again() {
+    let (system, store) = system().await;
+    store.break_next(1, Operation::Put, "staging/", Fault::Reset);
+    store.break_next(1, Operation::Put, "pictures/", Fault::Reset);
+    assert_first_try(&system.client("ada").upload_and_wait(pictures::bytes("bench-4mb.jpg")).await);
+    assert_eq!(store.seen(Operation::Put, "staging/").len(), 2);
+    assert_eq!(store.seen(Operation::Put, "pictures/").len(), 2);
     system.finish().await;
 }
 

@@ -158,6 +158,55 @@ async fn row_23_staged_bytes_that_are_missing_cost_attempts_and_end_in_failed_wi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_08_a_backlog_whose_messages_are_all_lost_is_published_by_one_sweep_however_long_it_is() {
+    // More than all batches of one round.
+    const LOST: u32 = 2_500;
+    let system = Setup::new().workers(0).start().await;
+    system.publishes().await;
+    let sql = format!(
+        "INSERT INTO users (id) VALUES ('ada');
+         INSERT INTO uploads (id, user_id, generation, status, content_type, size_bytes, content_sha256,
+             published_at, run_after)
+         SELECT gen_random_uuid(), 'ada', nextval('picture_generations'), 'queued', 'image/jpeg', 1, '\\x00',
+             now() - interval '1 hour', now() - interval '1 hour' FROM generate_series(1, {LOST})"
+    );
+    system.database.run(&sql).await;
+    let swept = system.worker_command(&["sweep"]);
+    let told = String::from_utf8_lossy(&swept.stdout).into_owned();
+    assert!(swept.status.success() && told.contains(&format!("{LOST} uploads published")), "{told}");
+    until("every message is there", PATIENCE, async || {
+        (system.jobs_queue() == Some((LOST, 0))).then_some(())
+    })
+    .await;
+    let swept = system.worker_command(&["sweep"]);
+    let told = String::from_utf8_lossy(&swept.stdout).into_owned();
+    assert!(told.contains("swept: 0 uploads published"), "none twice: {told}");
+    system.abandon();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_23_staged_bytes_that_are_longer_or_shorter_than_what_was_accepted_end_in_failed_with_a_reason() {
+    let mut system = Setup::new().set("PFP_MAX_ATTEMPTS", "1").workers(0).start().await;
+    let photo = pictures::bytes("bench-170kb.jpg");
+    let (longer, shorter) = ([&photo[..], b"more"].concat(), photo[..photo.len() - 4].to_vec());
+    let mut uploads = Vec::new();
+    for bytes in [longer, shorter] {
+        let upload = system.client("ada").accepted(photo.clone()).await;
+        let id = upload.rsplit('/').next().expect("an id");
+        system.storage.put_staged(&format!("staging/{id}"), vec![bytes.into()]).await.unwrap();
+        uploads.push(upload);
+    }
+    system.start_worker();
+    for upload in &uploads {
+        let upload = system.client("ada").finished(upload).await;
+        assert_eq!(upload["failure"]["code"], "storage_error", "nothing is left to be worked on: {upload}");
+    }
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 2, "they are kept for as long as the rows, to be looked at");
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_31_whoever_deletes_rows_by_hand_leaks_nothing() {
     let system = Setup::new().start().await;
     system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;

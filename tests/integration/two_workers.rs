@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use pfp_tests::{
+    chaos_store::{Operation, held_worker},
     pictures,
     process::Process,
     system::Setup,
@@ -22,7 +23,12 @@ async fn two_workers_share_the_jobs_and_none_is_done_twice() {
     for upload in join_all(uploads).await {
         assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
     }
-    let (one, other) = (succeeded(&system.workers[0]).await, succeeded(&system.workers[1]).await);
+    // A job is counted after its client can see it.
+    let (one, other) = until("all are counted", PATIENCE, async || {
+        let (one, other) = (succeeded(&system.workers[0]).await, succeeded(&system.workers[1]).await);
+        (one + other >= 40).then_some((one, other))
+    })
+    .await;
     assert_eq!(one + other, 40, "{one} and {other}");
     assert!(one > 0 && other > 0, "{one} and {other}");
     system.finish().await;
@@ -103,6 +109,32 @@ async fn row_30_a_worker_that_is_asked_to_stop_ends_in_good_order_and_gives_its_
         let upload = client.finished(location).await;
         assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
     }
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_30_a_job_that_does_not_end_within_the_grace_period_is_given_back_uncounted_and_handed_over() {
+    let setup = Setup::new().set("PFP_STORAGE_TIMEOUT", "60s").set("PFP_SHUTDOWN_GRACE", "6s");
+    let setup = setup.set("PFP_JOB_LEASE", "60s");
+    let (mut system, store) = held_worker(setup, Operation::Get, "staging/").await;
+    system.publishes().await;
+    let location = system.client("ada").accepted(pictures::bytes("bench-170kb.jpg")).await;
+    until("its bytes are asked for", PATIENCE, async || {
+        (!store.hit(Operation::Get, "staging/").is_empty()).then_some(())
+    })
+    .await;
+    let status = system.workers[0].terminate().await;
+    assert!(status.success(), "{status}");
+    let given_back = "SELECT count(*) FROM uploads WHERE status = 'queued' AND attempts = 0
+        AND published_at IS NOT NULL AND run_after <= now()";
+    assert_eq!(system.database.count(given_back).await, 1);
+    until("its message is sent, and nobody sweeps", PATIENCE, async || {
+        (system.jobs_queue() == Some((1, 0))).then_some(())
+    })
+    .await;
+    system.start_worker();
+    let upload = system.client("ada").finished(&location).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
     system.finish().await;
 }
 

@@ -39,6 +39,8 @@ struct World {
     now: i8,
     uploads: [Upload; 2],
     queue: VecDeque<usize>,
+    /// When a sweeper saw that the queue was empty.
+    was_empty: Option<i8>,
     /// Whether any message was lost, or never sent by who had noted it as sent.
     lost: bool,
 }
@@ -53,6 +55,8 @@ enum Protocol {
     NotesWithoutClaims,
     /// An upload that a sweeper sends counts as sent once, though its API may have sent it and not noted that.
     WhatASweeperSendsIsInOrder,
+    /// That the queue was empty once counts for what was sent since.
+    EmptyOnceIsEmptyNow,
     /// What is noted as sent is never sent again.
     NothingIsLost,
     /// What is old is taken for lost, however long the queue.
@@ -70,7 +74,7 @@ const START: Upload = Upload {
 
 impl World {
     fn new() -> Self {
-        Self { now: 0, uploads: [START; 2], queue: VecDeque::new(), lost: false }
+        Self { now: 0, uploads: [START; 2], queue: VecDeque::new(), was_empty: None, lost: false }
     }
 
     fn is_due(&self, upload: usize) -> bool {
@@ -82,11 +86,11 @@ impl World {
         let claimed =
             self.uploads.iter().filter(|upload| upload.status != Status::Queued && !upload.requeued);
         let last = claimed.filter_map(|upload| upload.published_at).max();
-        let until = match (protocol, last) {
+        let until = match (protocol, last.max(self.was_empty)) {
             (Protocol::NothingIsLost, _) => i8::MIN + 1,
             (Protocol::WhateverTheQueue, _) => self.now,
-            _ if self.queue.is_empty() => self.now,
-            (_, Some(last)) => last,
+            (Protocol::EmptyOnceIsEmptyNow, _) if self.was_empty.is_some() => self.now,
+            (_, Some(known)) => known,
             (Protocol::NothingClaimedIsNothingKnown, None) => self.now,
             (_, None) => i8::MIN + 1,
         };
@@ -119,6 +123,10 @@ impl World {
                 world.queue.clear();
                 world.lost = true;
             }));
+        }
+        // A sweeper looks, and goes by it for however long it likes.
+        if self.queue.is_empty() {
+            next.push(self.with(|world| world.was_empty = Some(world.now)));
         }
         // An API sends and notes, or dies, within less than a lease.
         if self.now < LAST_TICK && self.uploads.iter().all(|upload| upload.api == Api::Done) {
@@ -224,6 +232,7 @@ impl World {
             let at_work = self.uploads.iter_mut().filter(|upload| upload.status == Status::Processing);
             at_work.for_each(|upload| upload.status = Status::Final);
             self.now += 1;
+            self.was_empty = Some(self.now);
             for number in 0..self.uploads.len() {
                 let lost = self.is_taken_for_lost(number, protocol);
                 if lost || self.is_due(number) && self.uploads[number].published_at.is_none() {
@@ -267,6 +276,7 @@ fn every_way_to_weaken_what_is_sent_is_found_out() {
         (Protocol::NothingClaimedIsNothingKnown, "it is taken for lost, and none was lost"),
         (Protocol::WhatASweeperSendsIsInOrder, "it is taken for lost, and none was lost"),
         (Protocol::WhateverTheQueue, "it is taken for lost, and none was lost"),
+        (Protocol::EmptyOnceIsEmptyNow, "it is taken for lost, and none was lost"),
         (Protocol::NotesWithoutClaims, "it counts as sent, no message is there, and none was lost"),
         (Protocol::NothingIsLost, "it is never done"),
     ] {

@@ -127,7 +127,7 @@ pub(crate) async fn sweep_until_nothing_is_due(worker: &Worker) -> anyhow::Resul
 
 /// Lists the bucket, however long that takes, after another worker that does so just now.
 async fn list(worker: &Worker, force: bool) -> anyhow::Result<Listed> {
-    let waiting_since = Instant::now();
+    let (mut waiting_since, mut seen) = (Instant::now(), None);
     loop {
         let reason = match listing::list_if_due(worker, None, force).await? {
             Listing::Done(listed) => return Ok(listed),
@@ -137,6 +137,11 @@ async fn list(worker: &Worker, force: bool) -> anyhow::Result<Listed> {
             }
             Listing::StorageOut => "the storage went out before the bucket was listed: sweep again later",
         };
+        // Another worker that gets on is waited for.
+        let progress = queries::listing_progress(&worker.services.database).await?;
+        if seen.as_ref() != Some(&progress) {
+            (waiting_since, seen) = (Instant::now(), Some(progress));
+        }
         if waiting_since.elapsed() > PATIENCE {
             bail!(reason);
         }

@@ -56,8 +56,7 @@ async fn open(worker: &Worker, broker: &BrokerUri) -> lapin::Result<(Connection,
     let connection = connect(broker, "pfp-worker consumer").await?;
     let topology = worker.services.publisher.topology();
     let set_up = async {
-        let channel = connection.create_channel().await?;
-        topology.declare(&channel).await?;
+        let channel = topology.declare(&connection).await?;
         // Always set: without it the broker sends everything at once.
         let prefetch = u16::try_from(worker.config.slots()).unwrap_or(u16::MAX);
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;

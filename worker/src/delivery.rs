@@ -1,6 +1,6 @@
 //! One message: read it, run its job within a span and a panic boundary, acknowledge it or set it aside.
 
-use crate::{process_picture::process_picture, settle::give_back, worker::Worker};
+use crate::{process_picture::process_picture, settle::give_back, unanswered::Unanswered, worker::Worker};
 use futures_util::FutureExt;
 use lapin::{
     message::Delivery,
@@ -40,14 +40,19 @@ pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
 /// sweep to notice. False: the worker stops, and the broker hands the message to another one.
 async fn run(worker: &Worker, id: UploadId) -> bool {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
-    let mut unanswered = Vec::new();
+    let mut unanswered = Unanswered::default();
     loop {
         // A panic must not take the message's slot with it.
         match AssertUnwindSafe(process_picture(worker, id, &mut unanswered)).catch_unwind().await {
             Ok(Ok(Some(_))) => return true,
             Ok(Ok(None)) => break,
-            Ok(Err(error)) if error.is_unavailable() => {
-                tracing::debug!(%error, "the job can't be claimed now");
+            Ok(Err(error)) if !error.is_about_a_row() => {
+                // What is out is told where it is watched.
+                if error.is_unavailable() {
+                    tracing::debug!(%error, "the job can't be claimed now");
+                } else {
+                    tracing::error!(%error, "the job can't be claimed now");
+                }
                 tokio::select! {
                     () = backoff.wait() => continue,
                     () = worker.stop.cancelled() => break,
@@ -55,7 +60,7 @@ async fn run(worker: &Worker, id: UploadId) -> bool {
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "the job can't be claimed");
-                give_back(worker, id, &unanswered).await;
+                give_back(worker, id, unanswered.tokens()).await;
             }
             Err(_) => {
                 metrics::counter!("pfp_panics_total").increment(1);
@@ -64,7 +69,7 @@ async fn run(worker: &Worker, id: UploadId) -> bool {
         }
         return true;
     }
-    give_back(worker, id, &unanswered).await;
+    give_back(worker, id, unanswered.tokens()).await;
     false
 }
 

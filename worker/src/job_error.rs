@@ -32,10 +32,10 @@ pub enum JobError {
 
 impl From<DatabaseError> for JobError {
     fn from(error: DatabaseError) -> Self {
-        if error.is_unavailable() {
-            Self::Dependency(error.to_string())
-        } else {
+        if error.is_about_a_row() {
             Self::Retry(error.to_string())
+        } else {
+            Self::Dependency(error.to_string())
         }
     }
 }

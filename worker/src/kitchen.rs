@@ -176,6 +176,13 @@ mod tests {
         wait_for(|| kitchen.stuck_threads() == 0).await;
     }
 
+    #[tokio::test]
+    async fn a_panic_of_ours_counts_as_an_attempt_and_not_against_the_picture() {
+        let kitchen = Kitchen::new(PictureOptions::default(), 1, MemoryBudget::new(1 << 20));
+        let made = kitchen.run::<()>(|| panic!("on purpose")).await;
+        assert!(matches!(made, Err(JobError::Retry(_))), "{made:?}");
+    }
+
     async fn wait_for(holds: impl Fn() -> bool) {
         for _ in 0..500 {
             if holds() {

@@ -32,6 +32,7 @@ pub mod sample_photo;
 pub mod settle;
 pub mod staging_rule;
 pub mod sweep;
+pub mod unanswered;
 pub mod worker;
 
 use crate::{config::WorkerConfig, worker::Worker};

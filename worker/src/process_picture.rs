@@ -8,6 +8,7 @@ use crate::{
     job_error::JobError,
     lease::LeaseKeeper,
     settle::{Outcome, count, settle},
+    unanswered::Unanswered,
     worker::Worker,
 };
 use pfp_shared::{
@@ -22,10 +23,6 @@ use pfp_shared::{
 use std::time::Instant;
 use uuid::Uuid;
 
-/// Claims of one message whose answers were lost. A frozen database adds one with every time-out; those that it may carry
-/// out when it thaws are the first, which were sent over connections of before.
-const MOST_UNANSWERED: usize = 256;
-
 /// Works on an upload, if there is work to do on it. `None`: the worker stops, and leaves it to another one.
 /// `unanswered` are the claims on it whose answers were lost, from one try to the next.
 ///
@@ -34,7 +31,7 @@ const MOST_UNANSWERED: usize = 256;
 pub async fn process_picture(
     worker: &Worker,
     id: UploadId,
-    unanswered: &mut Vec<Uuid>,
+    unanswered: &mut Unanswered,
 ) -> Result<Option<Outcome>, DatabaseError> {
     let beside_others = worker.together.read().await;
     if worker.stop.is_cancelled() {
@@ -53,7 +50,7 @@ pub async fn process_picture(
 async fn process_alone(
     worker: &Worker,
     id: UploadId,
-    unanswered: &mut Vec<Uuid>,
+    unanswered: &mut Unanswered,
 ) -> Result<Option<Outcome>, DatabaseError> {
     let _alone = worker.together.write().await;
     if worker.stop.is_cancelled() {
@@ -84,18 +81,17 @@ async fn work_on(worker: &Worker, claimed: Claimed, claimed_at: tokio::time::Ins
 async fn claim(
     worker: &Worker,
     id: UploadId,
-    unanswered: &mut Vec<Uuid>,
+    unanswered: &mut Unanswered,
     alone: bool,
 ) -> Result<(Claimed, tokio::time::Instant), DatabaseError> {
     let (lease, max_attempts) = (worker.config.lease, worker.config.max_attempts);
     // As for the sweeper: an outage must not cost attempts.
     let silent_before = worker.services.silent_before(lease);
-    let claim = Claim { token: Uuid::new_v4(), unanswered, lease, max_attempts, silent_before, alone };
-    let (token, started) = (claim.token, tokio::time::Instant::now());
+    let (token, started) = (Uuid::new_v4(), tokio::time::Instant::now());
+    let claim = Claim { token, unanswered: unanswered.tokens(), lease, max_attempts, silent_before, alone };
     let claimed = queries::claim(&worker.services.database, id, claim).await;
-    let may_be_carried_out = claimed.as_ref().is_err_and(DatabaseError::is_outcome_unknown);
-    if may_be_carried_out && unanswered.len() < MOST_UNANSWERED {
-        unanswered.push(token);
+    if claimed.as_ref().is_err_and(DatabaseError::is_outcome_unknown) {
+        unanswered.add(token);
     }
     stage_took("claim", started.into_std());
     Ok((claimed?, started))

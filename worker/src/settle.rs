@@ -201,11 +201,13 @@ where
     let answer = loop {
         match ask().await {
             Ok(answer) => break Some(answer),
-            Err(error) if !error.is_unavailable() => {
+            Err(error) if error.is_about_a_row() => {
                 tracing::error!(%error, "a job's end can't be written; its lease will run out");
                 break None;
             }
-            Err(_) => was_asked_again = true,
+            // What is out is told where it is watched.
+            Err(error) if error.is_unavailable() => was_asked_again = true,
+            Err(error) => tracing::error!(%error, "a job's end can't be written yet"),
         }
         tokio::select! {
             () = worker.must_end.cancelled() => break None,

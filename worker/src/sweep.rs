@@ -13,8 +13,9 @@ use pfp_shared::{
     dependencies::Dependency,
     failpoint::Failpoint,
     job::Job,
+    lock::lock,
     queries::{self, DueJob},
-    queue::CHANNELS,
+    queue::{CHANNELS, PublishError},
     upload::UploadId,
 };
 use std::{
@@ -24,6 +25,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use time::OffsetDateTime;
 
 /// Rows in one statement, and statements of one kind in one sweep: a sweep is short, and a backlog is worked
 /// off over several of them by all workers together.
@@ -109,12 +111,12 @@ impl std::fmt::Display for Swept {
 pub async fn sweep_once(worker: &Worker) -> Result<Swept, DatabaseError> {
     let database = &worker.services.database;
     let config = &worker.config;
-    let expired = in_batches(|| queries::expire_reservations(database, BATCH)).await;
+    let expired = in_batches(worker, || queries::expire_reservations(database, BATCH)).await;
     let requeued = requeue(worker).await;
     let published = publish_due(worker).await;
     let deleted = delete_due(worker).await;
-    let removed = in_batches(|| queries::remove_retained(database, BATCH, config.retention)).await;
-    let forgotten = in_batches(|| queries::forget_erased_users(database, BATCH)).await;
+    let removed = in_batches(worker, || queries::remove_retained(database, BATCH, config.retention)).await;
+    let forgotten = in_batches(worker, || queries::forget_erased_users(database, BATCH)).await;
     // Each is done whatever became of the one before.
     let (expired, requeued, published) = (expired?, requeued?, published?);
     let (deleted, removed, forgotten) = (deleted?, removed?, forgotten?);
@@ -136,13 +138,18 @@ struct Done {
     more: bool,
 }
 
-/// Repeats a statement until it finds less than a batch.
-async fn in_batches<F>(statement: impl Fn() -> F) -> Result<Done, DatabaseError>
+/// Repeats a statement until it finds less than a batch, or has taken a sweep's interval: what is slow doesn't hold up
+/// what comes after it.
+async fn in_batches<F>(worker: &Worker, statement: impl Fn() -> F) -> Result<Done, DatabaseError>
 where
     F: Future<Output = Result<u64, DatabaseError>>,
 {
+    let began = Instant::now();
     let mut done = Done { count: 0, more: true };
-    for _ in 0..BATCHES {
+    for batch in 0..BATCHES {
+        if batch > 0 && began.elapsed() > worker.config.sweep_interval {
+            break;
+        }
         let found = statement().await?;
         done.count += found;
         if found < BATCH.unsigned_abs() {
@@ -162,7 +169,7 @@ async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
     };
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
-    in_batches(move || async move {
+    in_batches(worker, move || async move {
         let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted).await?;
         for claim in &lost {
             let (upload_id, attempts) = (claim.id, claim.attempts);
@@ -186,18 +193,40 @@ async fn publish_due(worker: &Worker) -> Result<Done, DatabaseError> {
     // Without a broker there is nothing to publish to, and rows that are taken would only be given back.
     let Ok((ready, dead)) = services.publisher.ready().await else { return Ok(Done::default()) };
     backlog::show_queues(worker, ready, dead);
-    let first = in_batches(move || async move {
+    let first = in_batches(worker, move || async move {
         publish(worker, queries::take_unpublished(&services.database, BATCH).await?).await
     })
     .await?;
+    let Ok(was_empty) = queue_was_empty(worker).await? else { return Ok(first) };
     let lease = worker.config.lease;
-    let again = in_batches(move || async move {
-        // Each time: what was true of the queue a batch ago needn't be.
-        let Ok(is_empty) = services.publisher.queue_is_empty().await else { return Ok(0) };
-        publish(worker, queries::take_lost_messages(&services.database, BATCH, lease, is_empty).await?).await
+    let again = in_batches(worker, move || async move {
+        let jobs = queries::take_lost_messages(&services.database, BATCH, lease, was_empty).await?;
+        if (jobs.len() as i64) < BATCH {
+            *lock(&worker.queue_was_empty) = None;
+        }
+        publish(worker, jobs).await
     })
     .await?;
     Ok(Done { count: first.count + again.count, more: first.more || again.more })
+}
+
+/// When the queue was seen to be empty: what was sent a lease before then and isn't claimed is lost, whatever was sent
+/// since. It counts until all of that is sent again: else a backlog whose messages are lost would come back batch by batch,
+/// each when the one before is done.
+async fn queue_was_empty(
+    worker: &Worker,
+) -> Result<Result<Option<OffsetDateTime>, PublishError>, DatabaseError> {
+    let services = &worker.services;
+    // Read first: what is sent while the broker is asked is later.
+    let now = services.check_database().await?;
+    let is_empty = services.publisher.queue_is_empty().await;
+    Ok(is_empty.map(|is_empty| {
+        let mut was_empty = lock(&worker.queue_was_empty);
+        if is_empty {
+            *was_empty = Some(now);
+        }
+        *was_empty
+    }))
 }
 
 /// Publishes jobs that were taken, and gives back those that the broker didn't confirm.
@@ -242,7 +271,7 @@ async fn delete_due(worker: &Worker) -> Result<Done, DatabaseError> {
     if services.dependencies.trouble(Dependency::Storage).is_some() {
         return Ok(Done::default());
     }
-    in_batches(move || async move {
+    in_batches(worker, move || async move {
         let due = queries::due_deletions(&services.database, BATCH, DELETION_TAKEN).await?;
         if due.is_empty() {
             return Ok(0);

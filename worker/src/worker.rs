@@ -2,6 +2,8 @@
 
 use crate::{config::WorkerConfig, kitchen::Kitchen};
 use pfp_shared::{memory::MemoryBudget, services::Services};
+use std::sync::Mutex;
+use time::OffsetDateTime;
 use tokio::sync::RwLock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,6 +21,8 @@ pub struct Worker {
     pub picture_memory: MemoryBudget,
     /// Jobs hold it for reading; one that has to run alone, for writing.
     pub together: RwLock<()>,
+    /// When the jobs queue was seen to be empty, by the database's clock, until what must be lost by that is sent again.
+    pub queue_was_empty: Mutex<Option<OffsetDateTime>>,
     /// Jobs that run.
     pub jobs: TaskTracker,
     /// No new work.
@@ -43,6 +47,7 @@ impl Worker {
             file_memory: MemoryBudget::new(config.file_memory),
             picture_memory,
             together: RwLock::new(()),
+            queue_was_empty: Mutex::default(),
             jobs: TaskTracker::new(),
             stop,
             must_release: CancellationToken::new(),

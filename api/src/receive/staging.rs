@@ -100,10 +100,13 @@ impl Staging {
 
     /// Gives up: takes back the parts that were put.
     pub async fn abort(self) {
-        if let Some(parts) = self.parts
+        let Self { parts, key, segments, .. } = self;
+        // Nobody accounts for them any more.
+        drop(segments);
+        if let Some(parts) = parts
             && let Err(error) = parts.abort().await
         {
-            tracing::warn!(%error, key = self.key, "parts couldn't be taken back; the store clears them in a day");
+            tracing::warn!(%error, key, "parts couldn't be taken back; the store clears them in a day");
         }
     }
 }

@@ -50,6 +50,22 @@ impl DatabaseError {
         }
     }
 
+    /// Whether it is about what a row holds or should hold, so that trying again can't help. All else is the database's
+    /// state, such as rights that were taken from us, a table that isn't there, or damage: however long that takes, it is
+    /// no fault of the upload that was worked on.
+    #[must_use]
+    pub fn is_about_a_row(&self) -> bool {
+        match self {
+            Self::Statement(error) => match error.code() {
+                // 22 a value, 23 a constraint.
+                Some(state) => matches!(state.code().get(..2), Some("22" | "23")),
+                None => !self.is_unavailable(),
+            },
+            Self::Row(_) => true,
+            Self::Timeout(_) | Self::Busy(_) | Self::Pool(_) => false,
+        }
+    }
+
     /// Whether the outcome is unknown: the statement may have been carried out although it failed here.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {

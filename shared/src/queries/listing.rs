@@ -60,6 +60,14 @@ pub async fn resume_listing(session: &mut Session) -> Result<ListingProgress, Da
     Ok(ListingProgress { cursor, objects })
 }
 
+/// How far a listing that another worker may be at has come.
+///
+/// # Errors
+/// The database failed.
+pub async fn listing_progress(database: &Database) -> Result<ListingProgress, DatabaseError> {
+    database.within(async { resume_listing(&mut database.session().await?).await }).await
+}
+
 /// Notes how far the listing has come.
 ///
 /// # Errors

@@ -39,8 +39,8 @@ pub(crate) use installation::lock_migrations;
 pub use installation::{InstallationRow, check_schema, installation, ping, set_bucket};
 pub use jobs::{Promotion, Release, give_back, promote, reject, release, status_after};
 pub use listing::{
-    ListingProgress, finish_listing, forget_held, held_deletions, hold_deletions, release_held,
-    resume_listing, save_listing, try_lock_listing, unnamed_keys,
+    ListingProgress, finish_listing, forget_held, held_deletions, hold_deletions, listing_progress,
+    release_held, resume_listing, save_listing, try_lock_listing, unnamed_keys,
 };
 pub use reserve::{
     EarlierUpload, Refusal, Reservation, Reserve, UploadLimits, forget_reservation, renew_reservation,

@@ -125,18 +125,18 @@ pub async fn take_unpublished(database: &Database, batch: i64) -> Result<Vec<Due
 }
 
 /// A message of a queued upload that was published before this time is lost, if `$2` seconds are enough for any other
-/// and `$3` says whether the queue has nothing ready.
-pub(super) const LOST_BEFORE: &str = "least(now(), CASE WHEN $3 THEN now() ELSE (
+/// and the queue had nothing ready at `$3`.
+pub(super) const LOST_BEFORE: &str = "least(now(), greatest($3::timestamptz, (
         -- Of those that their APIs published: one that a sweeper sent may have an earlier message in the queue, and
         -- says nothing of the order.
-        -- Where nothing was claimed yet, nothing is known, and least() would pass over a NULL.
-        SELECT coalesce(max(published_at), '-infinity') FROM uploads
+        SELECT max(published_at) FROM uploads
         WHERE status IN ('processing', 'succeeded', 'rejected', 'failed', 'superseded')
-            AND published_at IS NOT NULL AND requeued_for IS NULL) END) - make_interval(secs => $2)";
+            AND published_at IS NOT NULL AND requeued_for IS NULL),
+        -- Where neither is known, nothing is: least() would pass over a NULL.
+        '-infinity')) - make_interval(secs => $2)";
 
-/// Takes a batch of jobs whose message must be lost: published longer than a lease ago, and either the queue
-/// has nothing ready, or uploads that were published a lease later have already been claimed. A long healthy
-/// backlog is neither.
+/// Takes a batch of jobs whose message must be lost: the queue had nothing ready a lease after it was published, or
+/// uploads that were published a lease later have already been claimed. A long healthy backlog is neither.
 ///
 /// # Errors
 /// The database failed.
@@ -144,7 +144,7 @@ pub async fn take_lost_messages(
     database: &Database,
     batch: i64,
     lease: Duration,
-    queue_is_empty: bool,
+    queue_was_empty: Option<OffsetDateTime>,
 ) -> Result<Vec<DueJob>, DatabaseError> {
     let sql = format!(
         "-- take_lost_messages
@@ -154,19 +154,19 @@ pub async fn take_lost_messages(
             ORDER BY published_at LIMIT $1 FOR UPDATE SKIP LOCKED)
         RETURNING id, trace_context, 'message_lost' AS reason"
     );
-    take(database, &sql, batch, Some((seconds(lease), queue_is_empty))).await
+    take(database, &sql, batch, Some((seconds(lease), queue_was_empty))).await
 }
 
 async fn take(
     database: &Database,
     sql: &str,
     batch: i64,
-    lost: Option<(f64, bool)>,
+    lost: Option<(f64, Option<OffsetDateTime>)>,
 ) -> Result<Vec<DueJob>, DatabaseError> {
     let work = async {
         let mut session = database.session().await?;
         let rows = match &lost {
-            Some((lease, empty)) => session.rows(sql, &[&batch, lease, empty]).await?,
+            Some((lease, was_empty)) => session.rows(sql, &[&batch, lease, was_empty]).await?,
             None => session.rows(sql, &[&batch]).await?,
         };
         rows.iter().map(DueJob::read).collect()
@@ -198,8 +198,8 @@ pub async fn forget_erased_users(database: &Database, batch: i64) -> Result<u64,
     database.within(async { database.session().await?.execute(sql, &[&batch]).await }).await
 }
 
-/// Removes a batch of final uploads that are older than the retention. A row whose idempotency key is younger
-/// than a day stays; the row's trigger lists the staged bytes of failed ones.
+/// Removes a batch of final uploads that are older than the retention. One with an idempotency key stays for a day at
+/// least; the row's trigger lists the staged bytes of failed ones.
 ///
 /// # Errors
 /// The database failed.
@@ -209,10 +209,16 @@ pub async fn remove_retained(
     retention: Duration,
 ) -> Result<u64, DatabaseError> {
     let sql = "-- remove_retained
-        DELETE FROM uploads WHERE id IN (
-            SELECT id FROM uploads WHERE finished_at < now() - make_interval(secs => $2)
-                AND (idempotency_key IS NULL OR created_at < now() - interval '24 hours')
-            ORDER BY finished_at LIMIT $1 FOR UPDATE SKIP LOCKED)";
+        WITH old AS (
+            SELECT id FROM uploads
+            WHERE finished_at < now() - greatest(make_interval(secs => $2), interval '24 hours')
+            ORDER BY finished_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        ), without_key AS (
+            SELECT id FROM uploads
+            WHERE finished_at < now() - make_interval(secs => $2) AND idempotency_key IS NULL AND $2 < 86400
+            ORDER BY finished_at LIMIT $1 FOR UPDATE SKIP LOCKED
+        )
+        DELETE FROM uploads WHERE id IN (SELECT id FROM old UNION ALL SELECT id FROM without_key)";
     database
         .within(async { database.session().await?.execute(sql, &[&batch, &seconds(retention)]).await })
         .await

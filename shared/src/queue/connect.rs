@@ -2,7 +2,8 @@
 
 use crate::{backoff::Backoff, config::Connections, lock::lock, tls};
 use lapin::{
-    Connection, ConnectionProperties,
+    Connection, ConnectionProperties, Error, ErrorKind,
+    protocol::{AMQPErrorKind, AMQPSoftError},
     tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig},
     uri::{AMQPScheme, AMQPUri},
 };
@@ -87,7 +88,7 @@ impl BrokerUri {
 ///
 /// # Errors
 /// The broker doesn't answer in time or refuses.
-pub async fn connect(broker: &BrokerUri, name: &str) -> Result<Connection, lapin::Error> {
+pub async fn connect(broker: &BrokerUri, name: &str) -> Result<Connection, Error> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = lapin::runtime::default_runtime()?;
     let (handshake, tls) = (Handshake::default(), broker.tls.clone());
@@ -158,5 +159,16 @@ pub async fn in_time<T>(limit: Duration, call: impl Future<Output = lapin::Resul
             format!("no answer from the broker within {} ms", limit.as_millis()),
         )
         .into()),
+    }
+}
+
+/// The broker's reason for closing a channel.
+pub(super) fn refusal(error: &Error) -> Option<AMQPSoftError> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => match error.kind() {
+            AMQPErrorKind::Soft(soft) => Some(soft.clone()),
+            AMQPErrorKind::Hard(_) => None,
+        },
+        _ => None,
     }
 }

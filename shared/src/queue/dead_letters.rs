@@ -2,13 +2,14 @@
 //! the connection ends, whatever ends it.
 
 use super::{
-    BrokerUri, Topology,
-    connect::{connect, in_time},
+    BrokerUri, Part, Topology,
+    connect::{connect, in_time, refusal},
 };
 use lapin::{
     Channel, Connection,
     message::Delivery,
     options::{BasicAckOptions, BasicGetOptions},
+    protocol::AMQPSoftError,
 };
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// Connects, and declares what isn't there yet.
+    /// Connects, and declares the queues where they aren't there yet.
     ///
     /// # Errors
     /// The broker doesn't answer in time or refuses.
@@ -30,8 +31,13 @@ impl DeadLetters {
         let limit = broker.timeout();
         let channel = in_time(limit, async {
             let channel = connection.create_channel().await?;
-            topology.declare(&channel).await?;
-            Ok(channel)
+            match topology.look_at(&channel, Part::Dead).await {
+                // A refusal closes the channel.
+                Err(error) if refusal(&error) == Some(AMQPSoftError::NOTFOUND) => {
+                    topology.declare(&connection).await
+                }
+                seen => seen.map(|_| channel),
+            }
         })
         .await?;
         Ok(Self { connection, channel, queue: topology.dead.clone(), limit })

@@ -2,13 +2,13 @@
 
 use super::{
     BrokerUri, Topology,
-    connect::{connect, in_time},
+    connect::{connect, in_time, refusal},
     topology::Part,
 };
 use lapin::{
-    Connection, Error, ErrorKind,
+    Connection,
     options::{ExchangeDeleteOptions, QueueDeleteOptions},
-    protocol::{AMQPErrorKind, AMQPSoftError},
+    protocol::AMQPSoftError,
 };
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub enum QueueTrouble {
     Missing(Part),
     /// It has other flags or arguments than ours, and the broker's word on it.
     Wrong(Part, String),
+    /// It is there, and says nothing: it has no leader.
+    Silent(Part),
 }
 
 impl QueueTrouble {
@@ -26,7 +28,7 @@ impl QueueTrouble {
     #[must_use]
     pub const fn part(&self) -> Part {
         match self {
-            Self::Missing(part) | Self::Wrong(part, _) => *part,
+            Self::Missing(part) | Self::Wrong(part, _) | Self::Silent(part) => *part,
         }
     }
 }
@@ -50,7 +52,7 @@ pub struct Queues {
 /// # Errors
 /// The broker doesn't answer in time or refuses the connection.
 pub async fn inspect(broker: &BrokerUri, topology: &Topology) -> lapin::Result<Queues> {
-    over_a_connection(broker, async |connection| look(connection, topology).await).await
+    over_a_connection(broker, async |connection| look(connection, topology, broker.timeout() / 2).await).await
 }
 
 /// Whether nothing waits for a worker, for certain. In a queue that isn't there nothing does.
@@ -67,7 +69,8 @@ pub async fn nothing_is_ready(broker: &BrokerUri, topology: &Topology) -> lapin:
     }
 }
 
-async fn look(connection: &Connection, topology: &Topology) -> lapin::Result<Queues> {
+/// A queue that says nothing within `limit` is silent.
+async fn look(connection: &Connection, topology: &Topology, limit: Duration) -> lapin::Result<Queues> {
     let mut queues = Queues::default();
     for part in Part::ALL {
         // A refusal closes the channel: each question has its own.
@@ -75,6 +78,12 @@ async fn look(connection: &Connection, topology: &Topology) -> lapin::Result<Que
         match topology.look_at(&channel, part).await {
             Ok(Some(queue)) if part == Part::Jobs => {
                 (queues.ready, queues.consumers) = (queue.message_count(), queue.consumer_count());
+                let channel = connection.create_channel().await?;
+                let says_something = Topology::is_empty(&channel, &topology.jobs);
+                if !matches!(tokio::time::timeout(limit, says_something).await, Ok(Ok(_))) {
+                    queues.troubles.push(QueueTrouble::Silent(part));
+                    continue;
+                }
             }
             Ok(Some(queue)) => queues.dead = queue.message_count(),
             Ok(None) => {}
@@ -118,7 +127,7 @@ pub async fn rebuild(broker: &BrokerUri, topology: &Topology, queues: &Queues) -
                 }
             }
         }
-        topology.declare(&connection.create_channel().await?).await
+        topology.declare(connection).await.map(|_| ())
     })
     .await
 }
@@ -132,15 +141,4 @@ async fn over_a_connection<T>(
     let done = in_time(broker.timeout(), work(&connection)).await;
     let _ = in_time(Duration::from_secs(1), connection.close(200, "done".into())).await;
     done
-}
-
-/// The broker's reason for closing a channel.
-fn refusal(error: &Error) -> Option<AMQPSoftError> {
-    match error.kind() {
-        ErrorKind::ProtocolError(error) => match error.kind() {
-            AMQPErrorKind::Soft(soft) => Some(soft.clone()),
-            AMQPErrorKind::Hard(_) => None,
-        },
-        _ => None,
-    }
 }

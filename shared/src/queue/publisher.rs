@@ -200,8 +200,7 @@ impl Publisher {
         let connection = connect(&self.broker, name).await?;
         let limit = self.broker.timeout();
         let set_up = async {
-            let control = connection.create_channel().await?;
-            self.topology.declare(&control).await?;
+            let control = self.topology.declare(&connection).await?;
             control.confirm_select(ConfirmSelectOptions::default()).await?;
             let mut free = Vec::with_capacity(CHANNELS);
             for _ in 0..CHANNELS {

@@ -1,10 +1,12 @@
 //! Our exchanges and queues, with a reason beside every flag.
 
+use super::connect::refusal;
 use lapin::{
-    Channel, ExchangeKind, Queue,
+    Channel, Connection, ExchangeKind, Queue,
     options::{
         BasicGetOptions, BasicNackOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
     },
+    protocol::AMQPSoftError,
     types::{AMQPValue, FieldTable},
 };
 
@@ -36,21 +38,34 @@ impl Topology {
         }
     }
 
-    /// Declares everything; declaring again what is there changes nothing.
+    /// Declares everything, and returns a channel; declaring again what is there changes nothing.
+    ///
+    /// A dead queue with other flags than ours does no harm to jobs: work goes on, and the doctor tells.
     ///
     /// # Errors
-    /// The channel failed, or a queue of the name exists with other flags.
-    pub async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
+    /// The connection failed, or the jobs queue or the exchange is there with other flags.
+    pub async fn declare(&self, connection: &Connection) -> lapin::Result<Channel> {
+        let mut channel = connection.create_channel().await?;
         for part in Part::ALL {
-            self.declare_part(channel, part).await?;
+            match self.declare_part(&channel, part).await {
+                Err(error)
+                    if part == Part::Dead && refusal(&error) == Some(AMQPSoftError::PRECONDITIONFAILED) =>
+                {
+                    tracing::warn!(%error, "the dead queue isn't as ours: see `pfp-worker doctor`");
+                    // A refusal closes the channel.
+                    channel = connection.create_channel().await?;
+                    self.bind_dead(&channel).await?;
+                }
+                declared => declared?,
+            }
         }
-        Ok(())
+        Ok(channel)
     }
 
     /// Declares one part, and for the dead queue that it takes what the exchange is given.
     ///
     /// # Errors
-    /// As [`Topology::declare`].
+    /// The channel failed, or something of the name is there with other flags.
     pub async fn declare_part(&self, channel: &Channel, part: Part) -> lapin::Result<()> {
         let name = self.name(part);
         // Durable: there after a restart of the broker.
@@ -65,10 +80,7 @@ impl Topology {
             }
             Part::Dead => {
                 channel.queue_declare(name.into(), durable, quorum()).await?;
-                let (exchange, options) = (self.dead_exchange.as_str(), QueueBindOptions::default());
-                channel
-                    .queue_bind(name.into(), exchange.into(), "".into(), options, FieldTable::default())
-                    .await?;
+                self.bind_dead(channel).await?;
             }
             Part::Jobs => {
                 let mut arguments = quorum();
@@ -79,6 +91,13 @@ impl Topology {
             }
         }
         Ok(())
+    }
+
+    async fn bind_dead(&self, channel: &Channel) -> lapin::Result<()> {
+        let (queue, exchange) = (self.dead.as_str().into(), self.dead_exchange.as_str().into());
+        channel
+            .queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default())
+            .await
     }
 
     /// The name of a part.

@@ -3,7 +3,7 @@
 /// An error of the object store.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// There is no such object. Or the bucket is a wrong one: a streak of these is the store's fault.
+    /// There is no such object. Or the bucket is a wrong one, as its marker tells.
     #[error("no such object: {0}")]
     NotFound(String),
     /// The store refused our credentials or rights.

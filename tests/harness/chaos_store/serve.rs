@@ -54,6 +54,16 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Answe
             healed.await;
             Ok(whole(answer))
         }
+        Some(Fault::Reset) => {
+            // Closed with the rest of it unread.
+            request.into_body().frame().await;
+            Err("reset".into())
+        }
+        Some(Fault::Slow(late)) => {
+            let answer = pass_on(&shared, request).await?;
+            tokio::time::sleep(late).await;
+            Ok(whole(answer))
+        }
         Some(Fault::CutBody) => pass_on(&shared, request).await.map(cut),
     }
 }

@@ -1,7 +1,7 @@
 //! The queues, looked at before anybody of ours declares them.
 
 use super::{catalogue::Kind, findings::Findings};
-use pfp_shared::queue::{BrokerUri, QueueTrouble, Queues, Topology, inspect};
+use pfp_shared::queue::{BrokerUri, Part, QueueTrouble, Queues, Topology, inspect};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,7 +27,16 @@ pub(super) fn tell(findings: &mut Findings, topology: &Topology, queues: &Queues
         let name = topology.name(trouble.part());
         match trouble {
             QueueTrouble::Missing(_) => findings.found(Kind::QueueMissing, name, "the broker has none"),
+            QueueTrouble::Wrong(Part::Dead, reason) if queues.dead > 0 => {
+                let detail = format!("it is kept for its {} messages: {reason}", queues.dead);
+                findings.found(Kind::QueueWrong, name, &detail)
+            }
             QueueTrouble::Wrong(_, reason) => findings.found(Kind::QueueWrong, name, reason),
+            QueueTrouble::Silent(_) => findings.found(
+                Kind::QueueSilent,
+                name,
+                "the broker has it, and asked for a message it says nothing",
+            ),
         };
     }
     if queues.dead > 0 {

@@ -96,7 +96,8 @@ catalogue! {
     // The bucket and the broker.
     StagingRule       "staging_rule"       Always,              "the bucket has no rule that deletes forgotten staged bytes"      "set it, beside the rules that are there"
     QueueMissing      "queue_missing"      Always,              "a queue or exchange isn't there"                                "declare it"
-    QueueWrong        "queue_wrong"        Always,              "a queue or exchange has other arguments than ours"              "declare it anew, and publish what it held"
+    QueueWrong        "queue_wrong"        Always,              "a queue or exchange has other arguments than ours"              "declare it anew, and publish what it held; a dead queue that holds something has to be emptied first: `pfp-worker dead discard --all`"
+    QueueSilent       "queue_silent"       Always,              "the jobs queue has no leader: nothing is sent or received"      "nothing: the broker has to elect one, as `rabbitmqctl eval` of the README makes it"
     // Worth knowing.
     ForeignObject     "foreign_object"     Remark,              "something lies in the bucket that isn't ours"                   "nothing: pfp never touches it"
     DeadLetter        "dead_letter"        Remark,              "a message couldn't be read and was set aside"                   "see `pfp-worker dead list`"

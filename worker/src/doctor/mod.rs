@@ -31,7 +31,7 @@ use findings::{Findings, Purpose, Telling};
 use pfp_shared::{
     dependencies::Dependency,
     queries,
-    queue::{BrokerUri, Queues, Topology, rebuild},
+    queue::{BrokerUri, Part, QueueTrouble, Queues, Topology, rebuild},
 };
 use std::{collections::BTreeMap, process::ExitCode};
 
@@ -73,6 +73,8 @@ struct Examination<'a> {
     page: usize,
     broker: &'a BrokerUri,
     findings: Findings,
+    /// Whether the jobs queue is there and says nothing.
+    jobs_are_silent: bool,
     /// The highest generation in use.
     highest: i64,
 }
@@ -146,7 +148,9 @@ async fn examine(
     purpose: Purpose,
 ) -> anyhow::Result<Findings> {
     let findings = Findings::new(purpose);
-    let mut examination = Examination { worker, page: usize::from(args.page), broker, findings, highest: 0 };
+    let jobs_are_silent = queues.troubles.contains(&QueueTrouble::Silent(Part::Jobs));
+    let page = usize::from(args.page);
+    let mut examination = Examination { worker, page, broker, findings, jobs_are_silent, highest: 0 };
     if !examination.findings.repairs() {
         broker::tell(&mut examination.findings, worker.services.publisher.topology(), queues);
     }

@@ -55,11 +55,11 @@ pub fn make_picture(
     let placement = Placement::new(width, height, orientation, crop, options)?;
     let deadline = Deadline::start(options.limits.decode_timeout);
     let job = Job { bytes, placement, options, deadline };
-    let made = refusal::unless_it_panics(format, || match &inspected.header {
+    let made = match &inspected.header {
         Header::Jpeg(header) => job.jpeg(header),
         Header::Png(header) => job.png(header),
         Header::Gif(header) => job.gif(header),
-    })?;
+    }?;
     if made.bytes.len() as u64 > LARGEST_PICTURE {
         return Err(refusal::made_too_large(made.bytes.len()));
     }
@@ -83,7 +83,9 @@ struct Made {
 impl Job<'_> {
     fn jpeg(&self, header: &JpegHeader) -> Result<Made, Failure> {
         let limits = &self.options.limits;
-        let reduced = jpeg::decode::decode(self.bytes, header, &self.placement, limits, &self.deadline)?;
+        let reduced = refusal::unless_it_panics(PictureFormat::Jpeg, || {
+            jpeg::decode::decode(self.bytes, header, &self.placement, limits, &self.deadline)
+        })?;
         let pieces = header.icc.iter().filter_map(|piece| self.bytes.get(piece.clone()));
         let profile = pieces.collect::<Vec<_>>().concat();
         let mut pixels = self.finish(reduced, Some(&profile))?;
@@ -95,8 +97,10 @@ impl Job<'_> {
     }
 
     fn png(&self, header: &PngHeader) -> Result<Made, Failure> {
-        let reduced = png::decode::decode(self.bytes, header, &self.placement, &self.deadline)?;
-        let profile = png::decode::profile(self.bytes, header);
+        let (reduced, profile) = refusal::unless_it_panics(PictureFormat::Png, || {
+            let reduced = png::decode::decode(self.bytes, header, &self.placement, &self.deadline)?;
+            Ok((reduced, png::decode::profile(self.bytes, header)))
+        })?;
         let pixels = self.finish(reduced, profile.as_deref())?;
         let pixels = self.padded(pixels).without_idle_alpha();
         made(png::encode::encode(&pixels), &pixels)
@@ -110,7 +114,7 @@ impl Job<'_> {
             GifWriter::new(width, height, header.loop_count.filter(|_| animated)).map_err(ours)?;
         let mut shown = Canvas::new(header);
         for frame in &header.frames {
-            shown.show(self.bytes, frame, &self.deadline)?;
+            refusal::unless_it_panics(PictureFormat::Gif, || shown.show(self.bytes, frame, &self.deadline))?;
             let pixels = self.finish(shown.reduced(&self.placement), None)?;
             let delay = if animated { frame.delay } else { 0 };
             writer.add(&self.padded(pixels), delay).map_err(ours)?;

@@ -14,8 +14,8 @@ pub(super) fn corrupt(format: PictureFormat, why: impl std::fmt::Display) -> Fai
     Failure::new(FailureCode::PictureCorrupt, format!("The {format} file is damaged or truncated: {why}."))
 }
 
-/// Does what may panic. Files come from strangers, decoders from elsewhere: what makes one panic is a damaged file, no
-/// fault of ours.
+/// Reads a file, which may panic. Files come from strangers, decoders from elsewhere: what makes one panic is a damaged
+/// file, no fault of ours. What is done with the pixels is ours: a panic there is caught by nobody here, and the file kept.
 pub(super) fn unless_it_panics<T>(
     format: PictureFormat,
     work: impl FnOnce() -> Result<T, Failure>,
@@ -125,4 +125,20 @@ pub(super) fn too_much_time(spent: Duration, limit: Duration) -> Failure {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_makes_its_reader_panic_counts_as_damaged() {
+        let format = PictureFormat::Png;
+        let read =
+            unless_it_panics(format, || [0_u8; 4].get(4).copied().ok_or_else(|| panic!("beyond the end")));
+        assert_eq!(read.map_err(|failure| failure.code), Err(FailureCode::PictureCorrupt));
+        assert_eq!(unless_it_panics(format, || Ok(1)), Ok(1));
+        let refused = unless_it_panics::<()>(format, || Err(made_too_large(1)));
+        assert_eq!(refused.map_err(|failure| failure.code), Err(FailureCode::PictureTooComplex));
+    }
 }

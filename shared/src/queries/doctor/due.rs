@@ -44,7 +44,7 @@ impl Overdue {
 pub async fn overdue_uploads(
     database: &Database,
     grace: Duration,
-    queue_is_empty: bool,
+    queue_was_empty: Option<OffsetDateTime>,
     most: i64,
 ) -> Result<Vec<Overdue>, DatabaseError> {
     let sql = format!(
@@ -67,7 +67,7 @@ pub async fn overdue_uploads(
     );
     let work = async {
         let mut session = database.session().await?;
-        let rows = session.rows(&sql, &[&most, &seconds(grace), &queue_is_empty]).await?;
+        let rows = session.rows(&sql, &[&most, &seconds(grace), &queue_was_empty]).await?;
         rows.iter().map(Overdue::read).collect()
     };
     database.within(work).await
