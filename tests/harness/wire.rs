@@ -56,6 +56,8 @@ pub enum Break {
     Before(&'static [u8]),
     /// After the server has carried out what holds these bytes, and before its answer comes back.
     BeforeTheAnswerTo(&'static [u8]),
+    /// It doesn't: before the server gets what holds these bytes, the whole wire is frozen, and when that thaws, it gets it.
+    FreezeBefore(&'static [u8]),
 }
 
 impl Wire {
@@ -171,6 +173,21 @@ impl Plan {
             self.flow.send_modify(|flow| flow.cut = true);
         }
     }
+
+    /// A client has sent this.
+    fn arrives(&self, bytes: &[u8]) {
+        let mut planned = lock(&self.planned);
+        if let Some(Planned { when: Break::FreezeBefore(wanted), .. }) = &*planned
+            && holds(bytes, wanted)
+        {
+            *planned = None;
+            self.flow.send_modify(|flow| flow.frozen = true);
+        }
+    }
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|part| part == wanted)
 }
 
 /// What both directions of a connection know.
@@ -198,17 +215,25 @@ async fn forward(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let connection = Connection::default();
-        let there = copy(from_client, to_server, flow.clone(), &plan.held, |bytes| {
+        let arrives = |bytes: &[u8]| plan.arrives(bytes);
+        let there = copy(from_client, to_server, flow.clone(), &plan.held, arrives, |bytes| {
             may_pass(bytes, &plan, &connection)
         });
-        let back = copy(from_server, to_client, flow, &plan.held, |_| {
-            let passes = !connection.answer_is_lost.load(SeqCst);
-            if !passes {
-                plan.happens();
-                connection.broken.notify_one();
-            }
-            passes
-        });
+        let back = copy(
+            from_server,
+            to_client,
+            flow,
+            &plan.held,
+            |_| {},
+            |_| {
+                let passes = !connection.answer_is_lost.load(SeqCst);
+                if !passes {
+                    plan.happens();
+                    connection.broken.notify_one();
+                }
+                passes
+            },
+        );
         tokio::select! {
             // A connection that breaks off is for both ends to notice.
             _ = async { tokio::join!(there, back) } => false,
@@ -227,14 +252,13 @@ async fn forward(
 /// Whether what a client sends goes on to the server.
 fn may_pass(bytes: &[u8], plan: &Plan, connection: &Connection) -> bool {
     let when = lock(&plan.planned).as_ref().map(|planned| planned.when.clone());
-    let holds = |wanted: &[u8]| bytes.windows(wanted.len()).any(|part| part == wanted);
     match when {
-        Some(Break::Before(wanted)) if holds(wanted) => {
+        Some(Break::Before(wanted)) if holds(bytes, wanted) => {
             plan.happens();
             connection.broken.notify_one();
             false
         }
-        Some(Break::BeforeTheAnswerTo(wanted)) if holds(wanted) => {
+        Some(Break::BeforeTheAnswerTo(wanted)) if holds(bytes, wanted) => {
             connection.answer_is_lost.store(true, SeqCst);
             true
         }
@@ -248,6 +272,7 @@ async fn copy(
     mut to: impl AsyncWrite + Unpin,
     mut flow: watch::Receiver<Flow>,
     held: &AtomicBool,
+    arrives: impl Fn(&[u8]),
     may_pass: impl Fn(&[u8]) -> bool,
 ) -> std::io::Result<()> {
     let (put, mut take) = mpsc::channel::<(Instant, Vec<u8>)>(PIECES);
@@ -257,15 +282,16 @@ async fn copy(
             let mut piece = vec![0; 16 << 10];
             let read = from.read(&mut piece).await?;
             piece.truncate(read);
-            let arrives = Instant::now() + delays.borrow().delay;
-            if put.send((arrives, piece)).await.is_err() || read == 0 {
+            let at = Instant::now() + delays.borrow().delay;
+            if put.send((at, piece)).await.is_err() || read == 0 {
                 return Ok::<_, std::io::Error>(());
             }
         }
     };
     let write = async {
-        while let Some((arrives, piece)) = take.recv().await {
-            sleep_until(arrives).await;
+        while let Some((at, piece)) = take.recv().await {
+            sleep_until(at).await;
+            arrives(&piece);
             if flow.borrow().frozen {
                 held.store(true, SeqCst);
             }

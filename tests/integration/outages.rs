@@ -79,9 +79,10 @@ async fn row_15_a_database_that_refuses_for_longer_than_a_lease_costs_a_running_
 async fn row_15_a_database_that_is_frozen_between_two_checks_for_longer_than_a_lease_costs_no_attempt() {
     let outage = Outage::of(2).await;
     let location = outage.waiting_job().await;
-    outage.database.freeze();
+    // A sweeper's asking for jobs of silent workers: it is carried out when every lease has run out.
+    outage.database.plan(Break::FreezeBefore(b"attempts_exhausted"));
+    until("it is on its way", PATIENCE, async || outage.database.has_broken().then_some(())).await;
     outage.lease_runs_out().await;
-    // What both workers have asked meanwhile is carried out now, and every lease has run out.
     outage.database.thaw();
     outage.succeeds_at_the_first_attempt(&location).await;
 }
