@@ -24,7 +24,11 @@ struct Outage {
 impl Outage {
     /// A store that is waited for, and checks that are rare but for the lease.
     async fn of(workers: usize) -> Self {
-        let setup = Setup::new().workers(0).set("PFP_JOB_LEASE", "4s").set("PFP_STORAGE_TIMEOUT", "60s");
+        Self::on(Setup::new(), workers).await
+    }
+
+    async fn on(setup: Setup, workers: usize) -> Self {
+        let setup = setup.workers(0).set("PFP_JOB_LEASE", "4s").set("PFP_STORAGE_TIMEOUT", "60s");
         let setup = setup.set("PFP_SWEEP_INTERVAL", "100ms").set("PFP_CHECK_INTERVAL", "10m");
         let mut system = setup.start().await;
         let (database, url) = Wire::in_url(&system.settings["PFP_DATABASE_URL"]).await;
@@ -132,7 +136,7 @@ async fn row_11_a_killed_workers_job_is_taken_over_however_rare_the_checks_are()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_15_a_database_that_is_too_slow_for_the_lease_counts_as_out_and_not_as_silent() {
-    let outage = Outage::of(1).await;
+    let outage = Outage::on(Setup::new().set("PFP_DATABASE_TIMEOUT", "20s"), 1).await;
     let seen = |up: u8| format!("pfp_dependency_up{{dependency=\"database\"}} {up}");
     let worker = &outage.system.workers[0];
     worker.shows(&seen(1)).await;
