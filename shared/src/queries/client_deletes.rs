@@ -149,9 +149,11 @@ pub async fn erase_user(
 const REMOVED_AT_ONCE: u64 = 1000;
 
 async fn remove_final(database: &Database, user_id: &str) -> Result<u64, DatabaseError> {
+    // Whoever else removes some of them removes those: two that waited for each other's rows would never end.
     let sql = "-- erase_user: remove_final
         DELETE FROM uploads WHERE id IN (
-            SELECT id FROM uploads WHERE user_id = $1 AND finished_at IS NOT NULL ORDER BY generation LIMIT $2)";
+            SELECT id FROM uploads WHERE user_id = $1 AND finished_at IS NOT NULL
+            ORDER BY generation LIMIT $2 FOR UPDATE SKIP LOCKED)";
     let limit = REMOVED_AT_ONCE.cast_signed();
     database.within(async { database.session().await?.execute(sql, &[&user_id, &limit]).await }).await
 }

@@ -94,6 +94,31 @@ async fn a_user_with_the_uploads_of_years_is_erased() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_erases_a_user_holds_no_upload_while_waiting_for_another() {
+    let system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    system
+        .database
+        .run(
+            "INSERT INTO users (id) VALUES ('ada');
+             INSERT INTO uploads (id, user_id, status, generation, size_bytes, content_type, failure, finished_at)
+                SELECT gen_random_uuid(), 'ada', 'rejected', number, 1, 'image/png',
+                    '{\"code\": \"picture_corrupt\", \"detail\": \"\"}', now() FROM generate_series(1, 9) AS number",
+        )
+        .await;
+    system.database.run("BEGIN; SELECT id FROM uploads WHERE generation = 5 FOR UPDATE").await;
+    let erasing = tokio::spawn(async move { delete(&ada, "/user/me").await.status });
+    // As another who erases her, and has that one: it waits for none of the others, or both would wait for ever.
+    until("all but that are gone", PATIENCE, async || {
+        (system.database.count("SELECT count(*) FROM uploads").await == 1).then_some(())
+    })
+    .await;
+    system.database.run("COMMIT").await;
+    assert_eq!(erasing.await.unwrap(), 204);
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_31_a_job_that_runs_while_its_user_is_erased_leaves_nothing() {
     let (system, store) = with_a_held_worker(Setup::new()).await;
     let ada = system.client("ada");
