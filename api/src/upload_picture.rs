@@ -170,7 +170,7 @@ async fn stage(
                 state.services.dependencies.health(Dependency::Storage).down("an upload couldn't be put");
             }
             // The key is listed for deletion; a store that doesn't answer needn't keep the client waiting once more.
-            tokio::spawn(staging.abort());
+            state.work.spawn(staging.abort().instrument(Span::current()));
             Err(NotStaged { error, begun })
         }
         (Err(error), Destination::Nowhere) => Err(NotStaged { error, begun: false }),

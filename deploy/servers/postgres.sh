@@ -60,7 +60,7 @@ postgres_make_role() {
     "${LAUNCH_AS[@]}" "$POSTGRES_BIN/postgres" --single -D "$1" postgres
 }
 
-# Durable as in production, small in memory.
+# Durable as in production. Its buffers hold what is in use of a million uploads; it takes them when it needs them.
 postgres_launch() {
   postgres_user
   postgres_place
@@ -71,7 +71,7 @@ postgres_launch() {
   launch postgres "$POSTGRES_BIN/postgres" -D "$data" -p "$REPLY" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
     -c fsync=on -c synchronous_commit=on -c full_page_writes=on \
-    -c shared_buffers=64MB -c max_connections=200 -c max_wal_size=512MB \
+    -c shared_buffers=256MB -c max_connections=200 -c max_wal_size=512MB \
     -c logging_collector=off -c log_destination=stderr -c log_line_prefix='%m [%p] '
 }
 

@@ -118,6 +118,24 @@ async fn a_database_that_refuses_us_a_table_costs_no_attempt_however_long_it_doe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_refuses_us_a_table_for_longer_than_a_lease_costs_a_running_job_no_attempt() {
+    let outage = Outage::of(2).await;
+    let location = outage.waiting_job().await;
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN RAISE EXCEPTION 'permission denied for table' USING ERRCODE = '42501'; END $$;
+         CREATE TRIGGER refuse BEFORE UPDATE ON uploads FOR EACH ROW EXECUTE FUNCTION refuse()";
+    outage.system.database.run(refuse).await;
+    outage.lease_runs_out().await;
+    until("both sweepers were refused", PATIENCE, async || {
+        let refused = |log: String| log.contains("dependency is down");
+        outage.system.workers.iter().all(|worker| refused(worker.log_text())).then_some(())
+    })
+    .await;
+    outage.system.database.run("DROP TRIGGER refuse ON uploads").await;
+    outage.succeeds_at_the_first_attempt(&location).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_11_a_killed_workers_job_is_taken_over_however_rare_the_checks_are() {
     let mut outage = Outage::of(2).await;
     let location = outage.waiting_job().await;

@@ -13,6 +13,9 @@ use pfp_shared::{
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tracing::Instrument;
 
+/// Refusals of a database that is up, after which a message is left to the sweepers.
+const MOST_REFUSALS: u32 = 5;
+
 /// Handles a message. It is acknowledged whatever became of its job, never requeued: the row knows what is to be
 /// done, and when. Only what can't be read is set aside.
 pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
@@ -41,17 +44,24 @@ pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
 async fn run(worker: &Worker, id: UploadId) -> bool {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
     let mut unanswered = Unanswered::default();
+    let mut refused = 0;
     loop {
         // A panic must not take the message's slot with it.
         match AssertUnwindSafe(process_picture(worker, id, &mut unanswered)).catch_unwind().await {
             Ok(Ok(Some(_))) => return true,
             Ok(Ok(None)) => break,
             Ok(Err(error)) if !error.is_about_a_row() => {
-                // What is out is told where it is watched.
+                // What is out is told where it is watched. What refuses us while it is up may do so for this job alone: its
+                // message is sent again by a sweeper, and makes room for others.
                 if error.is_unavailable() {
                     tracing::debug!(%error, "the job can't be claimed now");
                 } else {
                     tracing::error!(%error, "the job can't be claimed now");
+                    refused += 1;
+                    if refused == MOST_REFUSALS {
+                        give_back(worker, id, unanswered.tokens()).await;
+                        return true;
+                    }
                 }
                 tokio::select! {
                     () = backoff.wait() => continue,

@@ -170,7 +170,14 @@ async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
     in_batches(worker, move || async move {
-        let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted).await?;
+        let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted).await;
+        if let Err(error) = &lost
+            && !error.is_about_a_row()
+        {
+            // Those who hold the jobs are refused as well: once it works they have a lease to end them.
+            worker.services.dependencies.health(Dependency::Database).down(&error.to_string());
+        }
+        let lost = lost?;
         for claim in &lost {
             let (upload_id, attempts) = (claim.id, claim.attempts);
             if claim.is_failed {

@@ -57,8 +57,8 @@ impl DatabaseError {
     pub fn is_about_a_row(&self) -> bool {
         match self {
             Self::Statement(error) => match error.code() {
-                // 22 a value, 23 a constraint.
-                Some(state) => matches!(state.code().get(..2), Some("22" | "23")),
+                // 21 too many rows, 22 a value, 23 a constraint, 44 a view's condition, P0 what a trigger raises.
+                Some(state) => matches!(state.code().get(..2), Some("21" | "22" | "23" | "44" | "P0")),
                 None => !self.is_unavailable(),
             },
             Self::Row(_) => true,

@@ -52,7 +52,9 @@ pub struct Queues {
 /// # Errors
 /// The broker doesn't answer in time or refuses the connection.
 pub async fn inspect(broker: &BrokerUri, topology: &Topology) -> lapin::Result<Queues> {
-    over_a_connection(broker, async |connection| look(connection, topology, broker.timeout() / 2).await).await
+    let limit = broker.timeout();
+    // What is silent takes all of its own limit.
+    over_a_connection(broker, limit * 2, async |connection| look(connection, topology, limit).await).await
 }
 
 /// Whether nothing waits for a worker, for certain. In a queue that isn't there nothing does.
@@ -60,7 +62,7 @@ pub async fn inspect(broker: &BrokerUri, topology: &Topology) -> lapin::Result<Q
 /// # Errors
 /// The broker doesn't answer in time or refuses the connection.
 pub async fn nothing_is_ready(broker: &BrokerUri, topology: &Topology) -> lapin::Result<bool> {
-    let is_empty = over_a_connection(broker, async |connection| {
+    let is_empty = over_a_connection(broker, broker.timeout(), async |connection| {
         Topology::is_empty(&connection.create_channel().await?, &topology.jobs).await
     });
     match is_empty.await {
@@ -79,10 +81,14 @@ async fn look(connection: &Connection, topology: &Topology, limit: Duration) -> 
             Ok(Some(queue)) if part == Part::Jobs => {
                 (queues.ready, queues.consumers) = (queue.message_count(), queue.consumer_count());
                 let channel = connection.create_channel().await?;
-                let says_something = Topology::is_empty(&channel, &topology.jobs);
-                if !matches!(tokio::time::timeout(limit, says_something).await, Ok(Ok(_))) {
-                    queues.troubles.push(QueueTrouble::Silent(part));
-                    continue;
+                let answer = tokio::time::timeout(limit, Topology::is_empty(&channel, &topology.jobs)).await;
+                match answer {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) if refusal(&error).is_some() => return Err(error),
+                    _ => {
+                        queues.troubles.push(QueueTrouble::Silent(part));
+                        continue;
+                    }
                 }
             }
             Ok(Some(queue)) => queues.dead = queue.message_count(),
@@ -112,7 +118,7 @@ async fn look(connection: &Connection, topology: &Topology, limit: Duration) -> 
 /// # Errors
 /// The broker doesn't answer in time or refuses.
 pub async fn rebuild(broker: &BrokerUri, topology: &Topology, queues: &Queues) -> lapin::Result<()> {
-    over_a_connection(broker, async |connection| {
+    over_a_connection(broker, broker.timeout(), async |connection| {
         for trouble in &queues.troubles {
             let QueueTrouble::Wrong(part, _) = trouble else { continue };
             let channel = connection.create_channel().await?;
@@ -121,7 +127,8 @@ pub async fn rebuild(broker: &BrokerUri, topology: &Topology, queues: &Queues) -
                 Part::DeadExchange => {
                     channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await?;
                 }
-                Part::Dead if queues.dead > 0 => {}
+                // Asked once more: one that has come since is kept as well.
+                Part::Dead if Topology::ready(&channel, name).await? > 0 => {}
                 Part::Dead | Part::Jobs => {
                     channel.queue_delete(name.into(), QueueDeleteOptions::default()).await?;
                 }
@@ -132,13 +139,14 @@ pub async fn rebuild(broker: &BrokerUri, topology: &Topology, queues: &Queues) -
     .await
 }
 
-/// A connection for this work alone, which has as long as any question.
+/// A connection for this work alone, which may take so long.
 async fn over_a_connection<T>(
     broker: &BrokerUri,
+    limit: Duration,
     work: impl AsyncFnOnce(&Connection) -> lapin::Result<T>,
 ) -> lapin::Result<T> {
     let connection = connect(broker, "pfp-worker doctor").await?;
-    let done = in_time(broker.timeout(), work(&connection)).await;
+    let done = in_time(limit, work(&connection)).await;
     let _ = in_time(Duration::from_secs(1), connection.close(200, "done".into())).await;
     done
 }

@@ -39,7 +39,7 @@ pub(super) const LEFT_TO_OTHERS: &[&str] = &["queue_silent"];
 async fn a_queue_that_says_nothing_is_told_and_left_to_the_broker() {
     let (mut system, _) = quiet_system().await;
     // Whoever asks it waits for so long.
-    system.settings.insert("PFP_BROKER_TIMEOUT".to_owned(), "1s".to_owned());
+    system.settings.insert("PFP_BROKER_TIMEOUT".to_owned(), "2s".to_owned());
     system.settings.insert("PFP_CHECK_INTERVAL".to_owned(), "500ms".to_owned());
     // As without a leader: whatever the process that keeps the queue is asked, nobody answers.
     let process = format!("'%2F_{}'", system.queue("jobs"));
