@@ -144,8 +144,10 @@ async fn row_27_a_client_that_hangs_up_within_its_body_leaves_nothing() {
         "nothing had been put"
     );
     assert!(system.objects().await.is_empty());
-    let log = system.apis[0].log_text();
-    assert_eq!(log.matches("\"code\":\"upload_incomplete\"").count(), 4, "each is one line: {log}");
+    // Said after its row is gone.
+    let told = || system.apis[0].log_text().matches("\"code\":\"upload_incomplete\"").count();
+    until("each has said why it ended", PATIENCE, async || (told() >= 4).then_some(())).await;
+    assert_eq!(told(), 4, "each is one line");
     let refused = system.apis[0].counted("pfp_uploads_refused_total").await;
     assert_eq!(refused, 4, "counted as refused");
     system.stop().await;
