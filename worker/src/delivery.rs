@@ -13,8 +13,8 @@ use pfp_shared::{
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tracing::Instrument;
 
-/// Refusals of a database that is up, after which a message is left to the sweepers.
-const MOST_REFUSALS: u32 = 5;
+/// How often a job is tried to be claimed again that a database refuses which is up: it may do so for this job alone.
+const MOST_REFUSALS: u32 = 4;
 
 /// Handles a message. It is acknowledged whatever became of its job, never requeued: the row knows what is to be
 /// done, and when. Only what can't be read is set aside.
@@ -44,40 +44,36 @@ pub async fn handle_delivery(worker: Arc<Worker>, delivery: Delivery) {
 async fn run(worker: &Worker, id: UploadId) -> bool {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
     let mut unanswered = Unanswered::default();
-    let mut refused = 0;
+    let mut refusals = 0;
     loop {
         // A panic must not take the message's slot with it.
         match AssertUnwindSafe(process_picture(worker, id, &mut unanswered)).catch_unwind().await {
             Ok(Ok(Some(_))) => return true,
             Ok(Ok(None)) => break,
-            Ok(Err(error)) if !error.is_about_a_row() => {
-                // What is out is told where it is watched. What refuses us while it is up may do so for this job alone: its
-                // message is sent again by a sweeper, and makes room for others.
-                if error.is_unavailable() {
-                    tracing::debug!(%error, "the job can't be claimed now");
-                } else {
-                    tracing::error!(%error, "the job can't be claimed now");
-                    refused += 1;
-                    if refused == MOST_REFUSALS {
-                        give_back(worker, id, unanswered.tokens()).await;
-                        return true;
-                    }
-                }
-                tokio::select! {
-                    () = backoff.wait() => continue,
-                    () = worker.stop.cancelled() => break,
-                }
+            // What is out is told where it is watched.
+            Ok(Err(error)) if error.is_unavailable() => {
+                tracing::debug!(%error, "the job can't be claimed now")
             }
+            Ok(Err(error)) if error.is_refusal() && refusals < MOST_REFUSALS => {
+                tracing::error!(%error, "the job can't be claimed now");
+                refusals += 1;
+            }
+            // Its message is sent again by a sweeper, and makes room for others.
             Ok(Err(error)) => {
                 tracing::error!(%error, "the job can't be claimed");
                 give_back(worker, id, unanswered.tokens()).await;
+                return true;
             }
             Err(_) => {
                 metrics::counter!("pfp_panics_total").increment(1);
                 tracing::error!("the job panicked; its lease will run out");
+                return true;
             }
         }
-        return true;
+        tokio::select! {
+            () = backoff.wait() => {}
+            () = worker.stop.cancelled() => break,
+        }
     }
     give_back(worker, id, unanswered.tokens()).await;
     false

@@ -15,7 +15,7 @@ use pfp_shared::{
     job::Job,
     lock::lock,
     queries::{self, DueJob},
-    queue::{CHANNELS, PublishError},
+    queue::CHANNELS,
     upload::UploadId,
 };
 use std::{
@@ -25,7 +25,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use time::OffsetDateTime;
 
 /// Rows in one statement, and statements of one kind in one sweep: a sweep is short, and a backlog is worked
 /// off over several of them by all workers together.
@@ -170,14 +169,13 @@ async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
     let (database, max_attempts) = (&worker.services.database, worker.config.max_attempts);
     let exhausted = &attempts_exhausted(max_attempts);
     in_batches(worker, move || async move {
-        let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted).await;
-        if let Err(error) = &lost
-            && !error.is_about_a_row()
-        {
+        let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted);
+        let lost = lost.await.inspect_err(|error| {
             // Those who hold the jobs are refused as well: once it works they have a lease to end them.
-            worker.services.dependencies.health(Dependency::Database).down(&error.to_string());
-        }
-        let lost = lost?;
+            if error.is_refusal() {
+                worker.services.dependencies.health(Dependency::Database).down(&error.to_string());
+            }
+        })?;
         for claim in &lost {
             let (upload_id, attempts) = (claim.id, claim.attempts);
             if claim.is_failed {
@@ -204,36 +202,30 @@ async fn publish_due(worker: &Worker) -> Result<Done, DatabaseError> {
         publish(worker, queries::take_unpublished(&services.database, BATCH).await?).await
     })
     .await?;
-    let Ok(was_empty) = queue_was_empty(worker).await? else { return Ok(first) };
-    let lease = worker.config.lease;
-    let again = in_batches(worker, move || async move {
+    let again = publish_lost(worker).await?;
+    Ok(Done { count: first.count + again.count, more: first.more || again.more })
+}
+
+/// Publishes what must be lost. When the queue was seen to be empty, what was sent a lease before then and isn't claimed
+/// is lost, whatever was sent since. That counts until all of it is sent again: else a backlog whose messages are lost
+/// would come back batch by batch, each when the one before is done.
+async fn publish_lost(worker: &Worker) -> Result<Done, DatabaseError> {
+    let (services, lease) = (&worker.services, worker.config.lease);
+    // Read first: what is sent while the broker is asked is later.
+    let now = services.check_database().await?;
+    let Ok(is_empty) = services.publisher.queue_is_empty().await else { return Ok(Done::default()) };
+    if is_empty {
+        *lock(&worker.queue_was_empty) = Some(now);
+    }
+    let was_empty = *lock(&worker.queue_was_empty);
+    in_batches(worker, move || async move {
         let jobs = queries::take_lost_messages(&services.database, BATCH, lease, was_empty).await?;
         if (jobs.len() as i64) < BATCH {
             *lock(&worker.queue_was_empty) = None;
         }
         publish(worker, jobs).await
     })
-    .await?;
-    Ok(Done { count: first.count + again.count, more: first.more || again.more })
-}
-
-/// When the queue was seen to be empty: what was sent a lease before then and isn't claimed is lost, whatever was sent
-/// since. It counts until all of that is sent again: else a backlog whose messages are lost would come back batch by batch,
-/// each when the one before is done.
-async fn queue_was_empty(
-    worker: &Worker,
-) -> Result<Result<Option<OffsetDateTime>, PublishError>, DatabaseError> {
-    let services = &worker.services;
-    // Read first: what is sent while the broker is asked is later.
-    let now = services.check_database().await?;
-    let is_empty = services.publisher.queue_is_empty().await;
-    Ok(is_empty.map(|is_empty| {
-        let mut was_empty = lock(&worker.queue_was_empty);
-        if is_empty {
-            *was_empty = Some(now);
-        }
-        *was_empty
-    }))
+    .await
 }
 
 /// Publishes jobs that were taken, and gives back those that the broker didn't confirm.

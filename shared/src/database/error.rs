@@ -66,6 +66,12 @@ impl DatabaseError {
         }
     }
 
+    /// Whether the database is up and refuses us all the same: its state is neither ours nor the row's fault.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        !self.is_unavailable() && !self.is_about_a_row()
+    }
+
     /// Whether the outcome is unknown: the statement may have been carried out although it failed here.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
