@@ -61,6 +61,27 @@ impl TestDatabase {
         key
     }
 
+    /// From now on every change of a table's rows is refused with this SQLSTATE.
+    ///
+    /// # Panics
+    /// It fails.
+    pub async fn refuse(&self, table: &str, state: &str, message: &str) {
+        self.run(&format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{state}'; END $$;
+             CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        ))
+        .await;
+    }
+
+    /// Ends that.
+    ///
+    /// # Panics
+    /// It fails.
+    pub async fn refuse_no_more(&self, table: &str) {
+        self.run(&format!("DROP TRIGGER refuse ON {table}")).await;
+    }
+
     /// A single number.
     ///
     /// # Panics

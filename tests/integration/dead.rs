@@ -1,7 +1,6 @@
 //! What the system gave up on: shown, tried again, and let go of.
 
 use crate::doctor::photo;
-use lapin::{BasicProperties, options::BasicPublishOptions};
 use pfp_shared::{job::Job, upload::UploadId};
 use pfp_tests::{
     system::{Setup, TestSystem},
@@ -25,17 +24,6 @@ async fn failed(system: &TestSystem, user: &str) -> String {
         ))
         .await;
     id
-}
-
-/// A message in the queue of those that couldn't be read.
-async fn set_aside(system: &TestSystem, content: &[u8]) {
-    let (connection, channel) = system.channel().await;
-    let (name, options) = (system.queue("dead"), BasicPublishOptions::default());
-    let properties = BasicProperties::default();
-    channel.confirm_select(lapin::options::ConfirmSelectOptions::default()).await.unwrap();
-    let sent = channel.basic_publish("".into(), name.as_str().into(), options, content, properties).await;
-    sent.unwrap().await.unwrap();
-    connection.close(200, "done".into()).await.unwrap();
 }
 
 fn dead(system: &TestSystem, arguments: &[&str]) -> (bool, String) {
@@ -177,8 +165,8 @@ async fn whoever_waits_for_an_upload_hears_of_its_replay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_that_cant_be_read_are_shown_as_often_as_wanted_and_discarded() {
     let system = Setup::new().workers(0).start().await;
-    set_aside(&system, b"junk\x1b[1m").await;
-    set_aside(&system, b"other junk").await;
+    system.set_aside(b"junk\x1b[1m").await;
+    system.set_aside(b"other junk").await;
     let mut first = String::new();
     for _ in 0..3 {
         let (ended_well, told) = dead(&system, &["list"]);
@@ -205,7 +193,7 @@ async fn messages_that_cant_be_read_are_shown_as_often_as_wanted_and_discarded()
 async fn a_message_that_can_be_read_after_all_is_sent_again() {
     let system = Setup::new().start().await;
     let id: UploadId = uuid::Uuid::now_v7().to_string().parse().unwrap();
-    set_aside(&system, &Job::new(id).encode()).await;
+    system.set_aside(&Job::new(id).encode()).await;
     let (ended_well, told) = dead(&system, &["replay", "--all"]);
     assert!(ended_well && told.contains("0 uploads queued again, 1 messages sent again, 0 left"), "{told}");
     until("a worker has seen it", PATIENCE, async || {

@@ -40,20 +40,13 @@ async fn row_24_a_full_store_is_told_as_unavailable_and_jobs_wait_for_room() {
     system.finish().await;
 }
 
-/// From now on every change of an upload fails as on a full disk.
-const FULL: &str = "
-    CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
-    END $$;
-    CREATE TRIGGER disk_is_full BEFORE INSERT OR UPDATE ON uploads FOR EACH ROW EXECUTE FUNCTION disk_is_full()";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn row_24_a_full_database_is_told_as_unavailable_and_jobs_wait_for_room() {
     let mut system = Setup::new().workers(0).start().await;
     let ada = system.client("ada");
     let location = ada.accepted(pictures::bytes(PHOTO)).await;
-    system.database.run(FULL).await;
+    let message = "could not extend file: No space left on device";
+    system.database.refuse("uploads", "53100", message).await;
     assert_refused(&system, "database_unavailable").await;
     system.start_worker();
     system.ready().await;
@@ -61,7 +54,7 @@ async fn row_24_a_full_database_is_told_as_unavailable_and_jobs_wait_for_room() 
         system.workers[0].log_text().contains("No space left on device").then_some(())
     })
     .await;
-    system.database.run("DROP TRIGGER disk_is_full ON uploads").await;
+    system.database.refuse_no_more("uploads").await;
     let upload = ada.finished(&location).await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
     system.quiet().await;

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 const PHOTO: &str = "bench-170kb.jpg";
 
+const NO_RIGHTS: &str = "permission denied for table";
+
 /// A system whose workers have their database at the end of a wire, and their store behind one that misbehaves.
 struct Outage {
     system: TestSystem,
@@ -97,20 +99,15 @@ async fn a_database_that_refuses_us_a_table_costs_no_attempt_however_long_it_doe
         let mut system = Setup::new().set("PFP_RETRY_WAIT", "100ms").workers(0).start().await;
         let ada = system.client("ada");
         let location = ada.accepted(pictures::bytes(PHOTO)).await;
-        let refuse = format!(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-             BEGIN RAISE EXCEPTION 'permission denied for table' USING ERRCODE = '42501'; END $$;
-             CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
-        );
-        system.database.run(&refuse).await;
+        system.database.refuse(table, "42501", NO_RIGHTS).await;
         system.start_worker();
         // More often than a job is tried.
         until("the worker was refused seven times", PATIENCE, async || {
             let log = system.workers[0].log_text();
-            (log.matches("permission denied for table").count() >= 7).then_some(())
+            (log.matches(NO_RIGHTS).count() >= 7).then_some(())
         })
         .await;
-        system.database.run(&format!("DROP TRIGGER refuse ON {table}")).await;
+        system.database.refuse_no_more(table).await;
         let upload = ada.finished(&location).await;
         assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
         system.finish().await;
@@ -121,17 +118,14 @@ async fn a_database_that_refuses_us_a_table_costs_no_attempt_however_long_it_doe
 async fn a_database_that_refuses_us_a_table_for_longer_than_a_lease_costs_a_running_job_no_attempt() {
     let outage = Outage::of(2).await;
     let location = outage.waiting_job().await;
-    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-         BEGIN RAISE EXCEPTION 'permission denied for table' USING ERRCODE = '42501'; END $$;
-         CREATE TRIGGER refuse BEFORE UPDATE ON uploads FOR EACH ROW EXECUTE FUNCTION refuse()";
-    outage.system.database.run(refuse).await;
+    outage.system.database.refuse("uploads", "42501", NO_RIGHTS).await;
     outage.lease_runs_out().await;
     until("both sweepers were refused", PATIENCE, async || {
         let refused = |log: String| log.contains("dependency is down");
         outage.system.workers.iter().all(|worker| refused(worker.log_text())).then_some(())
     })
     .await;
-    outage.system.database.run("DROP TRIGGER refuse ON uploads").await;
+    outage.system.database.refuse_no_more("uploads").await;
     outage.succeeds_at_the_first_attempt(&location).await;
 }
 

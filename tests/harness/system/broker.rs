@@ -1,7 +1,10 @@
 //! A system's queues, past its processes.
 
 use super::TestSystem;
-use lapin::{Channel, Connection, ConnectionProperties, options::QueueDeleteOptions};
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties,
+    options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeleteOptions},
+};
 
 impl TestSystem {
     /// A connection of the test's own to the broker, and a channel on it.
@@ -29,6 +32,20 @@ impl TestSystem {
         let (connection, channel) = self.channel().await;
         let deleted = channel.queue_delete(self.queue("jobs").as_str().into(), QueueDeleteOptions::default());
         deleted.await.expect("a deletion");
+        connection.close(200, "done".into()).await.expect("a close");
+    }
+
+    /// A message in the queue of those that couldn't be read.
+    ///
+    /// # Panics
+    /// The broker refuses.
+    pub async fn set_aside(&self, content: &[u8]) {
+        let (connection, channel) = self.channel().await;
+        let (name, options) = (self.queue("dead"), BasicPublishOptions::default());
+        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+        let properties = BasicProperties::default();
+        let sent = channel.basic_publish("".into(), name.as_str().into(), options, content, properties).await;
+        sent.expect("a publish").await.expect("a confirmation");
         connection.close(200, "done".into()).await.expect("a close");
     }
 

@@ -2,8 +2,7 @@
 
 use super::{Shown, clean, photo, planted, quiet_system};
 use lapin::{
-    BasicProperties,
-    options::{BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{QueueDeclareOptions, QueueDeleteOptions},
     types::FieldTable,
 };
 use pfp_tests::system::TestSystem;
@@ -12,17 +11,21 @@ planted! {
     queue_missing: async |system: &TestSystem, _: &Shown| system.delete_queue().await,
         a_queue_is_there;
     queue_wrong: async |system: &TestSystem, _: &Shown| {
-            system.delete_queue().await;
-            let (connection, channel) = system.channel().await;
-            let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            for name in ["jobs", "dead"] {
-                let name = system.queue(name);
-                channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
-                channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await.unwrap();
-            }
-            connection.close(200, "done".into()).await.unwrap();
+            another_kind(system, &["jobs", "dead"]).await;
         },
         a_queue_is_there;
+}
+
+/// Makes queues anew as classic ones.
+async fn another_kind(system: &TestSystem, names: &[&str]) {
+    let (connection, channel) = system.channel().await;
+    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+    for name in names {
+        let name = system.queue(name);
+        channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+        channel.queue_declare(name.as_str().into(), durable, FieldTable::default()).await.unwrap();
+    }
+    connection.close(200, "done".into()).await.unwrap();
 }
 
 async fn a_queue_is_there(system: &TestSystem, _: &Shown) {
@@ -58,14 +61,8 @@ async fn a_queue_that_says_nothing_is_told_and_left_to_the_broker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_queue_of_another_kind_that_holds_a_message_stops_no_job_and_is_mended_once_it_is_empty() {
     let (mut system, _) = quiet_system().await;
-    let (connection, channel) = system.channel().await;
-    let (name, junk) = (system.queue("dead"), BasicProperties::default());
-    let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
-    channel.queue_declare(name.as_str().into(), durable, FieldTable::default()).await.unwrap();
-    let options = BasicPublishOptions::default();
-    channel.basic_publish("".into(), name.as_str().into(), options, b"junk", junk).await.unwrap();
-    connection.close(200, "done".into()).await.unwrap();
+    another_kind(&system, &["dead"]).await;
+    system.set_aside(b"junk").await;
 
     let (ended_well, found) = super::doctor(&system, &["--repair"]);
     let found: Vec<_> = found.into_keys().collect();
@@ -88,11 +85,7 @@ async fn a_dead_queue_of_another_kind_that_holds_a_message_stops_no_job_and_is_m
 async fn what_is_only_worth_knowing_is_told_and_left_alone() {
     let (system, _) = quiet_system().await;
     system.storage.put_staged("notes/hello.txt", vec!["somebody's".into()]).await.unwrap();
-    let (connection, channel) = system.channel().await;
-    let (name, options) = (system.queue("dead"), BasicPublishOptions::default());
-    let junk = BasicProperties::default();
-    channel.basic_publish("".into(), name.as_str().into(), options, b"junk", junk).await.unwrap();
-    connection.close(200, "done".into()).await.unwrap();
+    system.set_aside(b"junk").await;
     system
         .database
         .run(

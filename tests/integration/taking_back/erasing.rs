@@ -74,19 +74,22 @@ async fn erasing_oneself_allows_no_more_uploads_a_minute_and_is_forgotten_soon()
     }
 }
 
+/// So many uploads of ada's that were rejected.
+async fn rejected_before(system: &TestSystem, count: u32) {
+    let sql = format!(
+        "INSERT INTO uploads (id, user_id, status, generation, size_bytes, content_type, failure, finished_at)
+            SELECT gen_random_uuid(), 'ada', 'rejected', nextval('picture_generations'), 1, 'image/png',
+                '{{\"code\": \"picture_corrupt\", \"detail\": \"\"}}', now() FROM generate_series(1, {count})"
+    );
+    system.database.run(&sql).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_with_the_uploads_of_years_is_erased() {
     let system = Setup::new().workers(0).start().await;
     let ada = system.client("ada");
     ada.accepted(photo()).await;
-    system
-        .database
-        .run(
-            "INSERT INTO uploads (id, user_id, status, generation, size_bytes, content_type, failure, finished_at)
-                SELECT gen_random_uuid(), 'ada', 'rejected', nextval('picture_generations'), 1, 'image/png',
-                    '{\"code\": \"picture_corrupt\", \"detail\": \"\"}', now() FROM generate_series(1, 2500)",
-        )
-        .await;
+    rejected_before(&system, 2500).await;
     assert_eq!(delete(&ada, "/user/me").await.status, 204);
     let left = "SELECT (SELECT count(*) FROM uploads) + (SELECT count(*) FROM users)";
     assert_eq!(system.database.count(left).await, 0);
@@ -97,16 +100,12 @@ async fn a_user_with_the_uploads_of_years_is_erased() {
 async fn who_erases_a_user_holds_no_upload_while_waiting_for_another() {
     let system = Setup::new().workers(0).start().await;
     let ada = system.client("ada");
+    system.database.run("INSERT INTO users (id) VALUES ('ada')").await;
+    rejected_before(&system, 9).await;
     system
         .database
-        .run(
-            "INSERT INTO users (id) VALUES ('ada');
-             INSERT INTO uploads (id, user_id, status, generation, size_bytes, content_type, failure, finished_at)
-                SELECT gen_random_uuid(), 'ada', 'rejected', number, 1, 'image/png',
-                    '{\"code\": \"picture_corrupt\", \"detail\": \"\"}', now() FROM generate_series(1, 9) AS number",
-        )
+        .run("BEGIN; SELECT id FROM uploads WHERE generation = (SELECT max(generation) FROM uploads) FOR UPDATE")
         .await;
-    system.database.run("BEGIN; SELECT id FROM uploads WHERE generation = 5 FOR UPDATE").await;
     let erasing = tokio::spawn(async move { delete(&ada, "/user/me").await.status });
     // As another who erases her, and has that one: it waits for none of the others, or both would wait for ever.
     until("all but that are gone", PATIENCE, async || {
