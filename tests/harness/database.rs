@@ -67,7 +67,7 @@ impl TestDatabase {
     /// It fails.
     pub async fn refuse(&self, table: &str, state: &str, message: &str) {
         self.run(&format!(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
              BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = '{state}'; END $$;
              CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
         ))

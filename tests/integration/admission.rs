@@ -60,7 +60,7 @@ async fn uploads_that_drip_hold_half_of_the_memory_at_most_and_nobody_is_refused
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_below_the_slow_rate_needs_one_of_the_places_for_slow_ones() {
     let setup = Setup::new().workers(0).set("PFP_UPLOAD_MEMORY", "8MiB").set("PFP_MIN_UPLOAD_RATE", "0");
-    let system = setup.set("PFP_SLOW_UPLOAD_RATE", "96KiB/s").start().await;
+    let system = setup.set("PFP_SLOW_UPLOAD_RATE", "32KiB/s").start().await;
     let file = pictures::bytes("bench-4mb.jpg");
     let length = file.len().to_string();
     let headers = [("Content-Type", "image/jpeg"), ("Content-Length", length.as_str())];
@@ -78,7 +78,7 @@ async fn an_upload_below_the_slow_rate_needs_one_of_the_places_for_slow_ones() {
     }
     let refused = ends[1].answer().await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "overloaded"));
-    assert_eq!(refused.json()["limit"], 96 << 10, "bytes a second");
+    assert_eq!(refused.json()["limit"], 32 << 10, "bytes a second");
     assert_ne!(refused.header("retry-after"), "");
     ends[0].send(&file[100_000..]).await;
     assert_eq!(ends[0].answer().await.status, 202, "who has a place may be as slow as it likes");

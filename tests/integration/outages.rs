@@ -116,17 +116,19 @@ async fn a_database_that_refuses_us_a_table_costs_no_attempt_however_long_it_doe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_refuses_us_a_table_for_longer_than_a_lease_costs_a_running_job_no_attempt() {
-    let outage = Outage::of(2).await;
-    let location = outage.waiting_job().await;
-    outage.system.database.refuse("uploads", "42501", NO_RIGHTS).await;
-    outage.lease_runs_out().await;
-    until("both sweepers were refused", PATIENCE, async || {
-        let refused = |log: String| log.contains("dependency is down");
-        outage.system.workers.iter().all(|worker| refused(worker.log_text())).then_some(())
-    })
-    .await;
-    outage.system.database.refuse_no_more("uploads").await;
-    outage.succeeds_at_the_first_attempt(&location).await;
+    for (state, message) in [("42501", NO_RIGHTS), ("53100", "no space left on device")] {
+        let outage = Outage::of(2).await;
+        let location = outage.waiting_job().await;
+        outage.system.database.refuse("uploads", state, message).await;
+        outage.lease_runs_out().await;
+        until("both sweepers were refused", PATIENCE, async || {
+            let refused = |log: String| log.contains("dependency is down");
+            outage.system.workers.iter().all(|worker| refused(worker.log_text())).then_some(())
+        })
+        .await;
+        outage.system.database.refuse_no_more("uploads").await;
+        outage.succeeds_at_the_first_attempt(&location).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

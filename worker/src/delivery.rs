@@ -13,7 +13,8 @@ use pfp_shared::{
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tracing::Instrument;
 
-/// How often a job is tried to be claimed again that a database refuses which is up: it may do so for this job alone.
+/// Claims of one job that a database which is up may refuse before the job is left to a sweeper: it may be for this one
+/// alone.
 const MOST_REFUSALS: u32 = 4;
 
 /// Handles a message. It is acknowledged whatever became of its job, never requeued: the row knows what is to be

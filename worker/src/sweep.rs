@@ -171,8 +171,9 @@ async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
     in_batches(worker, move || async move {
         let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted);
         let lost = lost.await.inspect_err(|error| {
-            // Those who hold the jobs are refused as well: once it works they have a lease to end them.
-            if error.is_refusal() {
+            // Those who hold the jobs get no answer either: once it works they have a lease to end them. That this process
+            // has no connection left is its own affair.
+            if !error.is_about_a_row() && !matches!(error, DatabaseError::Busy(_)) {
                 worker.services.dependencies.health(Dependency::Database).down(&error.to_string());
             }
         })?;
