@@ -7,7 +7,7 @@ use crate::{
     openapi::{PictureBytes, UploadAnswers, UploadForm, UploadParameters},
     prefer,
     receive::{
-        Declared, Destination, FileRules, MOST_HELD_OF_A_BODY, Pace, PacedBody, Received, Reservation,
+        Declared, Destination, FileRules, MOST_HELD_OF_A_BODY, Pace, PacedBody, Put, Received, Reservation,
         Reserved, Staging, gone, receive,
     },
     state::AppState,
@@ -118,8 +118,8 @@ async fn take(incoming: Incoming) -> Result<Taken, ApiError> {
     // 3. Receive and stage.
     let received = match stage(&state, &declared, body, &reservation).await {
         Ok(received) => received,
-        Err(NotStaged { error, begun }) => {
-            reservation.forget(begun).await;
+        Err(NotStaged { error, put }) => {
+            reservation.forget(put).await;
             return Err(error);
         }
     };
@@ -139,10 +139,10 @@ async fn take(incoming: Incoming) -> Result<Taken, ApiError> {
     Ok(Taken { row, replayed: false })
 }
 
-/// Why nothing usable is staged, and whether something may be there all the same.
+/// Why nothing usable is staged, and what was put all the same.
 struct NotStaged {
     error: ApiError,
-    begun: bool,
+    put: Put,
 }
 
 async fn stage(
@@ -153,7 +153,7 @@ async fn stage(
 ) -> Result<Received, NotStaged> {
     let largest = declared.largest_body(state.config.connections.max_file_size);
     let admission = state.upload_memory.admit(largest.min(MOST_HELD_OF_A_BODY)).await;
-    let admission = admission.map_err(|error| NotStaged { error, begun: false })?;
+    let admission = admission.map_err(|error| NotStaged { error, put: Put::NotBegun })?;
     let body = PacedBody::new(body, pace(state), reservation.lost()).admitted(admission);
     let staging = Staging::new(state.services.storage.clone(), staged_key(reservation.id), largest);
     let mut destination = Destination::Staged(Box::new(staging));
@@ -161,7 +161,7 @@ async fn stage(
     match (received, destination) {
         (Ok(received), _) => Ok(received),
         (Err(error), Destination::Staged(staging)) => {
-            let begun = staging.is_begun();
+            let put = staging.sent();
             // The store may be read and not written: it counts as out until a write goes through.
             if matches!(
                 error.failure.code,
@@ -171,9 +171,9 @@ async fn stage(
             }
             // The key is listed for deletion; a store that doesn't answer needn't keep the client waiting once more.
             state.work.spawn(staging.abort().instrument(Span::current()));
-            Err(NotStaged { error, begun })
+            Err(NotStaged { error, put })
         }
-        (Err(error), Destination::Nowhere) => Err(NotStaged { error, begun: false }),
+        (Err(error), Destination::Nowhere) => Err(NotStaged { error, put: Put::NotBegun }),
     }
 }
 
@@ -213,11 +213,15 @@ async fn accept(
         Ok(row) => row,
         Err(error) if error.is_outcome_unknown() => {
             tracing::warn!(%error, upload_id = %id, "it isn't known whether the upload was accepted");
-            look_up(state, user, id).await.ok_or(error)?
+            let Some(row) = look_up(state, user, id).await else {
+                reservation.leave_undecided();
+                return Err(error.into());
+            };
+            row
         }
         // The server's word that nothing was done.
         Err(error) => {
-            reservation.forget(true).await;
+            reservation.forget(Put::Begun).await;
             return Err(error.into());
         }
     };
@@ -225,9 +229,7 @@ async fn accept(
         return Ok(row);
     }
     // The row went before: its key may have been deleted before the object was put.
-    if let Err(error) = queries::list_deletion(database, &staged_key(id)).await {
-        tracing::warn!(%error, upload_id = %id, "a staged object isn't listed for deletion; the listing finds it");
-    }
+    reservation.forget(Put::Begun).await;
     Err(gone().into())
 }
 

@@ -80,6 +80,31 @@ async fn row_18_an_upload_whose_staging_was_not_answered_is_staged_again_and_acc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_17_staged_bytes_that_a_frozen_store_takes_after_they_were_given_up_are_deleted_without_a_listing()
+ {
+    let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
+    let setup = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).set("PFP_UPLOAD_LEASE", "15s");
+    let system = setup.start().await;
+    system.listed().await;
+    store.break_all(Operation::Put, "staging/", Fault::Hang);
+    let answer = system.client("ada").upload(pictures::bytes(PHOTO)).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "storage_unavailable"));
+    let later = "SELECT count(*) FROM object_deletions WHERE retry_at BETWEEN now() + '5s' AND now() + '15s'";
+    until("it is to be deleted later", PATIENCE, async || {
+        (system.database.count(later).await == 1).then_some(())
+    })
+    .await;
+    store.heal();
+    // What a store does with what it had received when it thaws.
+    let key = &store.hit(Operation::Put, "staging/")[0];
+    system.storage.put_staged(key, vec![pictures::bytes(PHOTO).into()]).await.unwrap();
+    assert_eq!(system.objects().await, std::slice::from_ref(key));
+    system.quiet().await;
+    assert_eq!(system.objects().await.len(), 0);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_17_an_upload_that_can_not_be_staged_is_told_within_ten_seconds_and_nothing_is_kept() {
     let cases = [
         (Fault::Fail(503), 503, "storage_unavailable"),

@@ -28,7 +28,7 @@ pub use paced_body::{Pace, PacedBody};
 pub(crate) use reservation::gone;
 pub use reservation::{Reservation, Reserved};
 pub use segments::Segments;
-pub use staging::{Destination, MOST_HELD_OF_A_BODY, Staging};
+pub use staging::{Destination, MOST_HELD_OF_A_BODY, Put, Staging};
 
 /// Bytes of a form beside its file: boundaries, headers, the crop, and parts that nobody asked for.
 pub const FORM_OVERHEAD: u64 = 64 << 10;

@@ -1,6 +1,6 @@
 //! The row that names the staged object before it is put, and its lease.
 
-use super::Declared;
+use super::{Declared, Put};
 use crate::{auth::AuthenticatedUser, error::ApiError, state::AppState};
 use pfp_shared::{
     backoff::Backoff,
@@ -55,7 +55,7 @@ impl Reservation {
         let limits = state.config.limits;
         let reserved = queries::reserve(&state.database_of(user), &wanted, limits).await;
         if reserved.as_ref().is_err_and(DatabaseError::is_outcome_unknown) {
-            tokio::spawn(take_back(state.clone(), id));
+            tokio::spawn(undo_in_time(state.clone(), id, Undo::Reservation(Put::NotBegun)));
         }
         match reserved? {
             Reserve::Reserved => Ok(Reserved::New(Self::renewed(state, id))),
@@ -76,33 +76,63 @@ impl Reservation {
         self.lost.clone()
     }
 
-    /// Takes the reservation back. With `staged`, a put was begun: the staged key is listed for deletion.
-    pub async fn forget(self, staged: bool) {
-        let database = &self.state.services.database;
-        let forgotten = async {
-            queries::forget_reservation(database, self.id, staged).await?;
-            // Had the row gone before, its key may have been deleted before the put arrived.
-            if staged { queries::list_staged_if_unneeded(database, self.id).await } else { Ok(()) }
-        };
-        if let Err(error) = forgotten.await {
-            tracing::warn!(%error, upload_id = %self.id, "a reservation couldn't be taken back; its lease runs out");
+    /// Takes the reservation back, and with it what was put; once the database is back if it is out.
+    pub async fn forget(self, put: Put) {
+        let (id, undo) = (self.id, Undo::Reservation(put));
+        if let Err(error) = undo.try_once(&self.state, id).await {
+            tracing::warn!(%error, upload_id = %id, "a reservation can't be taken back yet");
+            tokio::spawn(undo_in_time(self.state.clone(), id, undo));
+        }
+    }
+
+    /// Whether it was accepted isn't known: what was put is taken back once the database is back, if no row names it. A
+    /// crash takes the row of a reservation, whose commit doesn't wait for the disk.
+    pub fn leave_undecided(self) {
+        tokio::spawn(undo_in_time(self.state.clone(), self.id, Undo::Unnamed));
+    }
+}
+
+/// What is undone of an upload that is given up.
+#[derive(Debug, Clone, Copy)]
+enum Undo {
+    /// The row, and what was put.
+    Reservation(Put),
+    /// What was put, if no row names it.
+    Unnamed,
+}
+
+impl Undo {
+    async fn try_once(self, state: &AppState, id: UploadId) -> Result<(), DatabaseError> {
+        let database = &state.services.database;
+        if let Self::Reservation(put) = self {
+            queries::forget_reservation(database, id, put != Put::NotBegun).await?;
+        }
+        // Had the row gone before, its key may have been deleted before the put arrived.
+        match self {
+            Self::Reservation(Put::NotBegun) => Ok(()),
+            Self::Reservation(Put::Begun) | Self::Unnamed => {
+                queries::list_staged_if_unneeded(database, id, Duration::ZERO).await
+            }
+            Self::Reservation(Put::Unanswered) => {
+                queries::list_staged_if_unneeded(database, id, state.config.upload_lease).await
+            }
         }
     }
 }
 
-/// Takes back what may have been reserved without our hearing of it, once the database is back: its idempotency key and
-/// its place among the user's uploads would be taken for as long as its lease.
-async fn take_back(state: AppState, id: UploadId) {
+/// Undoes what the database didn't let us undo, once it is back: an idempotency key and a place among the user's uploads
+/// would be taken for as long as the lease, and an object whose row a crash took would wait for the listing.
+async fn undo_in_time(state: AppState, id: UploadId, undo: Undo) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
-    let taken_back = async {
-        while let Err(error) = queries::forget_reservation(&state.services.database, id, false).await {
+    let undone = async {
+        while let Err(error) = undo.try_once(&state, id).await {
             tracing::debug!(%error, upload_id = %id, "a reservation can't be taken back yet");
             backoff.wait().await;
             state.services.dependencies.wait_for(&[Dependency::Database]).await;
         }
     };
     // Later than that its lease has run out.
-    let _ = timeout(state.config.upload_lease, taken_back).await;
+    let _ = timeout(state.config.upload_lease, undone).await;
 }
 
 /// Renews the lease thrice in its time, so that one lost statement doesn't cost the upload.

@@ -7,6 +7,18 @@ use pfp_shared::storage::{PART_SIZE, PartUpload, Storage, StorageError};
 #[expect(clippy::cast_possible_truncation, reason = "5 MiB")]
 const PART: usize = PART_SIZE as usize;
 
+/// What the store was sent of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Nothing: no object is there.
+    NotBegun,
+    /// Some: an object may be there, and none comes later.
+    Begun,
+    /// All, and it hasn't said what became of it: a store that was frozen may carry it out when it thaws, and an object
+    /// be there that wasn't yet when it was to be deleted.
+    Unanswered,
+}
+
 /// The most bytes of one body that are held at once: a larger one is staged part by part, while the next part comes.
 pub const MOST_HELD_OF_A_BODY: u64 = 2 * PART_SIZE;
 
@@ -49,20 +61,20 @@ pub struct Staging {
     key: String,
     segments: Segments,
     parts: Option<PartUpload>,
-    begun: bool,
+    put: Put,
 }
 
 impl Staging {
     /// Will put the object of this key, of at most so many bytes.
     #[must_use]
     pub fn new(storage: Storage, key: String, most: u64) -> Self {
-        Self { storage, key, segments: Segments::of(most), parts: None, begun: false }
+        Self { storage, key, segments: Segments::of(most), parts: None, put: Put::NotBegun }
     }
 
-    /// Whether a put was begun, so that the object may be there, whatever became of the put.
+    /// What was sent.
     #[must_use]
-    pub const fn is_begun(&self) -> bool {
-        self.begun
+    pub const fn sent(&self) -> Put {
+        self.put
     }
 
     async fn push(&mut self, mut bytes: Bytes) -> Result<(), StorageError> {
@@ -76,7 +88,7 @@ impl Staging {
     }
 
     async fn put_part(&mut self) -> Result<(), StorageError> {
-        self.begun = true;
+        self.put = Put::Begun;
         let parts = match &mut self.parts {
             Some(parts) => parts,
             None => self.parts.insert(self.storage.put_staged_in_parts(&self.key).await?),
@@ -86,15 +98,18 @@ impl Staging {
 
     async fn finish(&mut self) -> Result<(), StorageError> {
         if self.parts.is_none() {
-            self.begun = true;
-            return self.storage.put_staged(&self.key, self.segments.take()).await;
+            self.put = Put::Unanswered;
+            self.storage.put_staged(&self.key, self.segments.take()).await?;
+        } else {
+            self.put_part().await?;
         }
-        self.put_part().await?;
         if let Some(parts) = &mut self.parts {
+            self.put = Put::Unanswered;
             // Kept until this has succeeded, to be taken back otherwise.
             parts.complete().await?;
         }
         self.parts = None;
+        self.put = Put::Begun;
         Ok(())
     }
 
@@ -157,9 +172,9 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("pfp-staging-{}", uuid::Uuid::new_v4()));
         let mut staging = Staging::new(storage(&folder), "staging/x".to_owned(), 0);
         staging.push(Bytes::from(vec![0; PART])).await.unwrap();
-        assert!(!staging.is_begun());
+        assert_eq!(staging.sent(), Put::NotBegun);
         staging.push(Bytes::from_static(b"x")).await.unwrap();
-        assert!(staging.is_begun());
+        assert_eq!(staging.sent(), Put::Begun);
         staging.abort().await;
         assert!(!folder.join("staging/x").exists());
         std::fs::remove_dir_all(folder).unwrap();

@@ -31,18 +31,6 @@ impl Deletion {
     }
 }
 
-/// Lists an object for deletion.
-///
-/// # Errors
-/// The database failed.
-pub async fn list_deletion(database: &Database, key: &str) -> Result<(), DatabaseError> {
-    let sql = "-- list_deletion
-        INSERT INTO object_deletions (object_key) SELECT $1
-        ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
-    database.within(async { database.session().await?.execute(sql, &[&key]).await }).await?;
-    Ok(())
-}
-
 /// Lists a picture for deletion unless a row names it. Returns whether none does.
 ///
 /// # Errors
@@ -56,19 +44,22 @@ pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<bool, Dat
     Ok(database.within(async { database.session().await?.execute(sql, &[&key]).await }).await? > 0)
 }
 
-/// Lists an upload's staged object for deletion unless its row still needs it.
+/// Lists an upload's staged object for deletion after `wait`, and not before, unless its row still needs it.
 ///
 /// # Errors
 /// The database failed.
-pub async fn list_staged_if_unneeded(database: &Database, id: UploadId) -> Result<(), DatabaseError> {
+pub async fn list_staged_if_unneeded(
+    database: &Database,
+    id: UploadId,
+    wait: Duration,
+) -> Result<(), DatabaseError> {
     let sql = "-- list_staged_if_unneeded
-        INSERT INTO object_deletions (object_key) SELECT $2
+        INSERT INTO object_deletions (object_key, retry_at) SELECT $2, now() + make_interval(secs => $3)
         WHERE NOT EXISTS (SELECT FROM uploads
             WHERE id = $1 AND status IN ('receiving', 'queued', 'processing', 'failed'))
-        ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
-    database
-        .within(async { database.session().await?.execute(sql, &[&id.0, &staged_key(id)]).await })
-        .await?;
+        ON CONFLICT (object_key) DO UPDATE SET retry_at = EXCLUDED.retry_at";
+    let (key, wait) = (staged_key(id), seconds(wait));
+    database.within(async { database.session().await?.execute(sql, &[&id.0, &key, &wait]).await }).await?;
     Ok(())
 }
 

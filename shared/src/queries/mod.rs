@@ -24,8 +24,8 @@ pub use dead::{
     FailedUpload, ReplayedUpload, count_failed, failed_upload, failed_uploads, replay_failed, whole_upload,
 };
 pub use deletions::{
-    Deletion, deletions_done, deletions_failed, due_deletions, hasten_deletions, list_deletion,
-    list_if_unnamed, list_staged_if_unneeded,
+    Deletion, deletions_done, deletions_failed, due_deletions, hasten_deletions, list_if_unnamed,
+    list_staged_if_unneeded,
 };
 pub use doctor::{
     CheckedUpload, CheckedUser, NamedPicture, NeedsStaged, Overdue, RightUrl, Sequence, ShownPicture,
