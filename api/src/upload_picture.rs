@@ -161,7 +161,7 @@ async fn stage(
     match (received, destination) {
         (Ok(received), _) => Ok(received),
         (Err(error), Destination::Staged(staging)) => {
-            let put = staging.sent();
+            let put = staging.put();
             // The store may be read and not written: it counts as out until a write goes through.
             if matches!(
                 error.failure.code,
@@ -190,8 +190,8 @@ fn file_rules(state: &AppState, declared: &Declared) -> FileRules {
     }
 }
 
-/// Accepts the upload. Nothing is cleaned up on a guess: where the outcome stays unknown, the row's lease and a
-/// sweeper decide.
+/// Accepts the upload. Nothing is cleaned up on a guess: where the outcome stays unknown, the row decides, or that there is
+/// none; its lease and a sweeper see to the rest.
 async fn accept(
     state: &AppState,
     user: &AuthenticatedUser,
@@ -214,14 +214,15 @@ async fn accept(
         Err(error) if error.is_outcome_unknown() => {
             tracing::warn!(%error, upload_id = %id, "it isn't known whether the upload was accepted");
             let Some(row) = look_up(state, user, id).await else {
-                reservation.leave_undecided();
+                // The client has waited for long enough.
+                tokio::spawn(reservation.forget_bytes());
                 return Err(error.into());
             };
             row
         }
         // The server's word that nothing was done.
         Err(error) => {
-            reservation.forget(Put::Begun).await;
+            reservation.forget(Put::Settled).await;
             return Err(error.into());
         }
     };
@@ -229,7 +230,7 @@ async fn accept(
         return Ok(row);
     }
     // The row went before: its key may have been deleted before the object was put.
-    reservation.forget(Put::Begun).await;
+    reservation.forget_bytes().await;
     Err(gone().into())
 }
 

@@ -119,6 +119,31 @@ async fn row_16_an_accept_of_unknown_outcome_whose_reservation_a_crash_took_leav
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_16_an_accept_that_was_carried_out_and_could_not_be_looked_up_keeps_its_bytes() {
+    // Its job isn't begun: the upload is still queued when its API looks whether a row names the bytes.
+    let (mut system, wire) = api_on_a_wire_of(Setup::new()).await;
+    system.workers[0].terminate().await;
+    wire.plan_the_last(Break::BeforeTheAnswerTo(ACCEPT));
+    let ada = system.client("ada");
+    let answer = ada.upload(pictures::bytes(PHOTO)).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "database_unavailable"));
+    wire.mend();
+    system.apis[0].ready().await;
+    until("it was looked whether a row names the bytes", PATIENCE, async || {
+        let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND pid <> pg_backend_pid() AND query LIKE '-- list_staged%'";
+        (system.database.count(asked).await > 0).then_some(())
+    })
+    .await;
+    system.start_worker();
+    let id: String =
+        system.database.rows("SELECT id::text FROM uploads WHERE user_id = 'ada'", &[]).await[0].get(0);
+    let upload = ada.finished(&format!("/user/uploads/{id}")).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_17_a_put_that_was_given_up_and_whose_reservation_a_crash_took_leaves_no_bytes() {
     let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
     let setup = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).set("PFP_UPLOAD_LEASE", "15s");

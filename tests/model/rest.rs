@@ -42,11 +42,13 @@ fn end_by_themselves(world: &mut World, protocol: Protocol) {
         }
     }
     for upload in 0..UPLOADS {
-        if world.upload(upload).request.is_alive() {
-            world.forget_reservation(upload, true);
-            if !world.needs_staged(upload) {
+        match world.upload(upload).request {
+            Request::Unsure | Request::Relisting if !world.needs_staged(upload) => {
                 world.list_again(Key::staged(upload));
             }
+            Request::Unsure | Request::Relisting => {}
+            request if request.is_alive() => world.forget_reservation(upload, true),
+            _ => {}
         }
     }
 }

@@ -54,6 +54,9 @@ impl World {
                 self.deleted.remove(Key::staged(upload));
             }
         }
+        if staged && !self.needs_staged(upload) {
+            self.list_again(Key::staged(upload));
+        }
     }
 
     /// A row goes: its trigger lists what it names.

@@ -19,13 +19,12 @@ pub(crate) enum Request {
     Staged,
     /// Accept was sent, and its answer lost: it looks for what became of it.
     Unsure,
-    /// The row was gone before it could be accepted.
-    RowGone,
     /// The reservation is to be taken back, and nothing was put.
     Forgetting,
     /// The same, and a put was begun.
     ForgettingStaged,
-    /// It was taken back; the staged key is listed in case the row went before.
+    /// The row was gone before it could be accepted, or it can't be told whether it was: the staged key is listed unless a
+    /// row needs it.
     Relisting,
     /// 202.
     Answered,

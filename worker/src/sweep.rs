@@ -19,6 +19,7 @@ use pfp_shared::{
     upload::UploadId,
 };
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -279,9 +280,10 @@ async fn delete_due(worker: &Worker) -> Result<Done, DatabaseError> {
         let failed = delete_listed(services, &due).await?;
         if let Some((key, error)) = failed.first() {
             tracing::warn!(count = failed.len(), key, %error, "objects couldn't be deleted");
-            let keys: Vec<_> = failed.iter().map(|(key, _)| key.clone()).collect();
+            let keys: HashSet<_> = failed.iter().map(|(key, _)| key).collect();
+            let kept: Vec<_> = due.iter().filter(|deletion| keys.contains(&deletion.key)).collect();
             let (why, longest) = (error.to_string(), worker.config.deletion_wait);
-            queries::deletions_failed(&services.database, &keys, &why, longest).await?;
+            queries::deletions_failed(&services.database, &kept, &why, longest).await?;
         }
         // Less than a batch where one failed: a store that fails would hold the sweep for a time-out each time.
         Ok((due.len() - failed.len()) as u64)

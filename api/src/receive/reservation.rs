@@ -15,6 +15,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// How long an upload is tried to be taken back while the database is out. Most that have to be met a crash, from which a
+/// server recovers or another takes over within minutes; the listing is there for the others.
+const UNDOING: Duration = Duration::from_secs(600);
+
 /// What became of asking for a reservation.
 pub enum Reserved {
     /// Bytes may be stored.
@@ -78,17 +82,21 @@ impl Reservation {
 
     /// Takes the reservation back, and with it what was put; once the database is back if it is out.
     pub async fn forget(self, put: Put) {
-        let (id, undo) = (self.id, Undo::Reservation(put));
-        if let Err(error) = undo.try_once(&self.state, id).await {
-            tracing::warn!(%error, upload_id = %id, "a reservation can't be taken back yet");
-            tokio::spawn(undo_in_time(self.state.clone(), id, undo));
-        }
+        self.undo(Undo::Reservation(put)).await;
     }
 
-    /// Whether it was accepted isn't known: what was put is taken back once the database is back, if no row names it. A
-    /// crash takes the row of a reservation, whose commit doesn't wait for the disk.
-    pub fn leave_undecided(self) {
-        tokio::spawn(undo_in_time(self.state.clone(), self.id, Undo::Unnamed));
+    /// Takes back what was put if no row names it, as after a crash of the database: reserving doesn't wait for its disk. A
+    /// row that is there stays.
+    pub async fn forget_bytes(self) {
+        self.undo(Undo::UnnamedBytes).await;
+    }
+
+    async fn undo(self, undo: Undo) {
+        let id = self.id;
+        if let Err(error) = undo.try_once(&self.state, id).await {
+            tracing::warn!(%error, upload_id = %id, "an upload can't be taken back yet");
+            tokio::spawn(undo_in_time(self.state.clone(), id, undo));
+        }
     }
 }
 
@@ -98,25 +106,22 @@ enum Undo {
     /// The row, and what was put.
     Reservation(Put),
     /// What was put, if no row names it.
-    Unnamed,
+    UnnamedBytes,
 }
 
 impl Undo {
     async fn try_once(self, state: &AppState, id: UploadId) -> Result<(), DatabaseError> {
         let database = &state.services.database;
-        if let Self::Reservation(put) = self {
-            queries::forget_reservation(database, id, put != Put::NotBegun).await?;
-        }
-        // Had the row gone before, its key may have been deleted before the put arrived.
-        match self {
-            Self::Reservation(Put::NotBegun) => Ok(()),
-            Self::Reservation(Put::Begun) | Self::Unnamed => {
-                queries::list_staged_if_unneeded(database, id, Duration::ZERO).await
-            }
-            Self::Reservation(Put::Unanswered) => {
-                queries::list_staged_if_unneeded(database, id, state.config.upload_lease).await
-            }
-        }
+        let put = match self {
+            Self::Reservation(put) => put,
+            Self::UnnamedBytes => return queries::list_staged_if_unneeded(database, id).await,
+        };
+        let staged = match put {
+            Put::NotBegun => None,
+            Put::Settled => Some(Duration::ZERO),
+            Put::Unanswered => Some(state.config.upload_lease),
+        };
+        queries::forget_reservation(database, id, staged).await
     }
 }
 
@@ -126,13 +131,14 @@ async fn undo_in_time(state: AppState, id: UploadId, undo: Undo) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     let undone = async {
         while let Err(error) = undo.try_once(&state, id).await {
-            tracing::debug!(%error, upload_id = %id, "a reservation can't be taken back yet");
+            tracing::debug!(%error, upload_id = %id, "an upload can't be taken back yet");
             backoff.wait().await;
             state.services.dependencies.wait_for(&[Dependency::Database]).await;
         }
     };
-    // Later than that its lease has run out.
-    let _ = timeout(state.config.upload_lease, undone).await;
+    if timeout(UNDOING, undone).await.is_err() {
+        tracing::warn!(upload_id = %id, "an upload wasn't taken back; its lease and the listing see to it");
+    }
 }
 
 /// Renews the lease thrice in its time, so that one lost statement doesn't cost the upload.

@@ -7,15 +7,15 @@ use pfp_shared::storage::{PART_SIZE, PartUpload, Storage, StorageError};
 #[expect(clippy::cast_possible_truncation, reason = "5 MiB")]
 const PART: usize = PART_SIZE as usize;
 
-/// What the store was sent of an object.
+/// What may become of a put that was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// Nothing: no object is there.
+    /// Nothing was sent to the store: no object is there.
     NotBegun,
-    /// Some: an object may be there, and none comes later.
-    Begun,
-    /// All, and it hasn't said what became of it: a store that was frozen may carry it out when it thaws, and an object
-    /// be there that wasn't yet when it was to be deleted.
+    /// An object may be there; none comes later.
+    Settled,
+    /// The store hasn't said that it has the object: one that was frozen may still take it when it thaws, and it then be
+    /// there though it wasn't yet when it was to be deleted.
     Unanswered,
 }
 
@@ -71,9 +71,9 @@ impl Staging {
         Self { storage, key, segments: Segments::of(most), parts: None, put: Put::NotBegun }
     }
 
-    /// What was sent.
+    /// What may become of the put.
     #[must_use]
-    pub const fn sent(&self) -> Put {
+    pub const fn put(&self) -> Put {
         self.put
     }
 
@@ -88,7 +88,7 @@ impl Staging {
     }
 
     async fn put_part(&mut self) -> Result<(), StorageError> {
-        self.put = Put::Begun;
+        self.put = Put::Settled;
         let parts = match &mut self.parts {
             Some(parts) => parts,
             None => self.parts.insert(self.storage.put_staged_in_parts(&self.key).await?),
@@ -109,7 +109,7 @@ impl Staging {
             parts.complete().await?;
         }
         self.parts = None;
-        self.put = Put::Begun;
+        self.put = Put::Settled;
         Ok(())
     }
 
@@ -172,9 +172,9 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("pfp-staging-{}", uuid::Uuid::new_v4()));
         let mut staging = Staging::new(storage(&folder), "staging/x".to_owned(), 0);
         staging.push(Bytes::from(vec![0; PART])).await.unwrap();
-        assert_eq!(staging.sent(), Put::NotBegun);
+        assert_eq!(staging.put(), Put::NotBegun);
         staging.push(Bytes::from_static(b"x")).await.unwrap();
-        assert_eq!(staging.sent(), Put::Begun);
+        assert_eq!(staging.put(), Put::Settled);
         staging.abort().await;
         assert!(!folder.join("staging/x").exists());
         std::fs::remove_dir_all(folder).unwrap();

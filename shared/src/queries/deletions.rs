@@ -2,7 +2,7 @@
 
 use super::{column, seconds};
 use crate::{
-    database::{Database, DatabaseError},
+    database::{Database, DatabaseError, Session},
     storage::staged_key,
     upload::UploadId,
 };
@@ -44,22 +44,26 @@ pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<bool, Dat
     Ok(database.within(async { database.session().await?.execute(sql, &[&key]).await }).await? > 0)
 }
 
-/// Lists an upload's staged object for deletion after `wait`, and not before, unless its row still needs it.
+/// Lists an upload's staged object for deletion unless its row still needs it.
 ///
 /// # Errors
 /// The database failed.
-pub async fn list_staged_if_unneeded(
-    database: &Database,
+pub async fn list_staged_if_unneeded(database: &Database, id: UploadId) -> Result<(), DatabaseError> {
+    database.within(async { list_staged(&mut database.session().await?, id, Duration::ZERO).await }).await
+}
+
+/// Lists an upload's staged object for deletion after `wait`, and not before, unless its row still needs it.
+pub(super) async fn list_staged(
+    session: &mut Session,
     id: UploadId,
     wait: Duration,
 ) -> Result<(), DatabaseError> {
-    let sql = "-- list_staged_if_unneeded
+    let sql = "-- list_staged
         INSERT INTO object_deletions (object_key, retry_at) SELECT $2, now() + make_interval(secs => $3)
         WHERE NOT EXISTS (SELECT FROM uploads
             WHERE id = $1 AND status IN ('receiving', 'queued', 'processing', 'failed'))
         ON CONFLICT (object_key) DO UPDATE SET retry_at = EXCLUDED.retry_at";
-    let (key, wait) = (staged_key(id), seconds(wait));
-    database.within(async { database.session().await?.execute(sql, &[&id.0, &key, &wait]).await }).await?;
+    session.execute(sql, &[&id.0, &staged_key(id), &seconds(wait)]).await?;
     Ok(())
 }
 
@@ -111,28 +115,36 @@ pub async fn deletions_done(database: &Database, deleted: &[&Deletion]) -> Resul
     let sql = "-- deletions_done
         DELETE FROM object_deletions USING unnest($1::text[], $2::timestamptz[]) AS done (key, retry_at)
         WHERE object_key = done.key AND object_deletions.retry_at = done.retry_at";
-    let keys: Vec<_> = deleted.iter().map(|deletion| deletion.key.as_str()).collect();
-    let times: Vec<_> = deleted.iter().map(|deletion| deletion.retry_at).collect();
+    let (keys, times) = columns(deleted);
     database.within(async { database.session().await?.execute(sql, &[&keys, &times]).await }).await?;
     Ok(())
 }
 
-/// Notes that objects couldn't be deleted, and when to try again: later each time, after `longest` at most.
+/// Notes that objects couldn't be deleted, and when to try again: later each time, after `longest` at most. What was listed
+/// once more since keeps its time.
 ///
 /// # Errors
 /// The database failed.
 pub async fn deletions_failed(
     database: &Database,
-    keys: &[String],
+    failed: &[&Deletion],
     why: &str,
     longest: Duration,
 ) -> Result<(), DatabaseError> {
     let sql = "-- deletions_failed
-        UPDATE object_deletions SET attempts = attempts + 1, last_error = $2,
+        UPDATE object_deletions SET attempts = attempts + 1, last_error = $3,
             retry_at = now() + (0.5 + random() / 2)
-                * least(make_interval(secs => $3), interval '5 seconds' * power(2, least(attempts, 20)))
-        WHERE object_key = ANY($1)";
-    let failed = async { database.session().await?.execute(sql, &[&keys, &why, &seconds(longest)]).await };
-    database.within(failed).await?;
+                * least(make_interval(secs => $4), interval '5 seconds' * power(2, least(attempts, 20)))
+        FROM unnest($1::text[], $2::timestamptz[]) AS failed (key, retry_at)
+        WHERE object_key = failed.key AND object_deletions.retry_at = failed.retry_at";
+    let (keys, times) = columns(failed);
+    let noting =
+        async { database.session().await?.execute(sql, &[&keys, &times, &why, &seconds(longest)]).await };
+    database.within(noting).await?;
     Ok(())
+}
+
+/// Deletions as they are matched: key and time.
+fn columns<'a>(deletions: &[&'a Deletion]) -> (Vec<&'a str>, Vec<OffsetDateTime>) {
+    deletions.iter().map(|deletion| (deletion.key.as_str(), deletion.retry_at)).unzip()
 }

@@ -1,6 +1,6 @@
 //! Reserve: the row of an upload before a byte of it is stored.
 
-use super::{column, seconds};
+use super::{column, deletions::list_staged, seconds};
 use crate::{
     database::{Database, DatabaseError, Durability, Session},
     storage::staged_key,
@@ -221,25 +221,31 @@ pub async fn renew_reservation(
     Ok(database.within(work).await? == 1)
 }
 
-/// Takes a reservation back. With `staged`, a put was begun: the row's trigger lists the staged key. Without,
-/// nothing can be in the bucket, and nothing is left to be deleted.
+/// Takes a reservation back. `staged`: a put was begun, and the staged object is listed for deletion after so long, whether
+/// or not the row was there. Without, nothing can be in the bucket, and nothing is left to be deleted.
 ///
 /// # Errors
 /// The database failed; the row goes when its lease runs out.
 pub async fn forget_reservation(
     database: &Database,
     id: UploadId,
-    staged: bool,
+    staged: Option<Duration>,
 ) -> Result<(), DatabaseError> {
     let remove = "-- forget_reservation\nDELETE FROM uploads WHERE id = $1 AND status = 'receiving'";
     let unlist = "-- forget_reservation: unlist\nDELETE FROM object_deletions WHERE object_key = $1";
+    let durability = if staged.is_some() { Durability::Durable } else { Durability::Relaxed };
     database
         .within(async {
             let mut session = database.session().await?;
-            session.begin(Durability::Relaxed).await?;
+            session.begin(durability).await?;
             let removed = session.execute(remove, &[&id.0]).await?;
-            if removed == 1 && !staged {
-                session.execute(unlist, &[&staged_key(id)]).await?;
+            match staged {
+                // Had the row gone before, its key may have been deleted before the put arrived.
+                Some(wait) => list_staged(&mut session, id, wait).await?,
+                None if removed == 1 => {
+                    session.execute(unlist, &[&staged_key(id)]).await?;
+                }
+                None => {}
             }
             session.commit().await
         })

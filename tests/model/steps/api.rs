@@ -24,10 +24,6 @@ impl Steps {
             Request::Reserved => self.reserved(upload),
             Request::Staged => self.staged(upload),
             Request::Unsure => self.unsure(upload),
-            Request::RowGone => self.go_on(upload, "lists the staged key of a row that is gone", |world| {
-                world.list_again(Key::staged(upload));
-                Request::Over
-            }),
             Request::Forgetting => self.forget(upload, false),
             Request::ForgettingStaged => self.forget(upload, true),
             Request::Relisting => self.go_on(upload, "lists the staged key unless it is needed", |world| {
@@ -81,7 +77,7 @@ impl Steps {
     fn staged(&mut self, upload: u8) {
         let blind = self.protocol.accepted_without_looking;
         self.go_on(upload, "accepts", |world| {
-            if world.accept(upload) || blind { Request::Answered } else { Request::RowGone }
+            if world.accept(upload) || blind { Request::Answered } else { Request::Relisting }
         });
         self.go_on(upload, "is told that nothing was accepted", |_| Request::ForgettingStaged);
         self.fault(Fault::LostAnswer, Who::Api(upload), "loses the answer of accept", |world| {
@@ -90,7 +86,6 @@ impl Steps {
         });
     }
 
-    /// That it can't tell in time comes to the same as its death.
     fn unsure(&mut self, upload: u8) {
         if self.protocol.cleaned_up_after_unknown_accept {
             return self.go_on(upload, "cleans up on a guess", |world| {
@@ -99,8 +94,9 @@ impl Steps {
             });
         }
         match self.from.state(upload) {
-            None => self.go_on(upload, "finds no row", |_| Request::RowGone),
-            Some(UploadState::Receiving) => {}
+            None | Some(UploadState::Receiving) => {
+                self.go_on(upload, "finds no row, or can't tell in time", |_| Request::Relisting);
+            }
             Some(_) => self.go_on(upload, "finds it accepted", |_| Request::Answered),
         }
     }
@@ -119,7 +115,7 @@ impl Steps {
     fn forget(&mut self, upload: u8, staged: bool) {
         self.go_on(upload, "takes the reservation back", |world| {
             world.forget_reservation(upload, staged);
-            if staged { Request::Relisting } else { Request::Over }
+            Request::Over
         });
     }
 }
