@@ -43,10 +43,7 @@ fn end_by_themselves(world: &mut World, protocol: Protocol) {
     }
     for upload in 0..UPLOADS {
         match world.upload(upload).request {
-            Request::Unsure | Request::Relisting if !world.needs_staged(upload) => {
-                world.list_again(Key::staged(upload));
-            }
-            Request::Unsure | Request::Relisting => {}
+            Request::Unsure | Request::Relisting => world.list_staged(upload),
             request if request.is_alive() => world.forget_reservation(upload, true),
             _ => {}
         }

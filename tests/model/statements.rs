@@ -54,7 +54,14 @@ impl World {
                 self.deleted.remove(Key::staged(upload));
             }
         }
-        if staged && !self.needs_staged(upload) {
+        if staged {
+            self.list_staged(upload);
+        }
+    }
+
+    /// Lists the staged key unless a row needs it.
+    pub(crate) fn list_staged(&mut self, upload: u8) {
+        if !self.needs_staged(upload) {
             self.list_again(Key::staged(upload));
         }
     }

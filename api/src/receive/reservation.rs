@@ -112,14 +112,11 @@ enum Undo {
 impl Undo {
     async fn try_once(self, state: &AppState, id: UploadId) -> Result<(), DatabaseError> {
         let database = &state.services.database;
-        let put = match self {
-            Self::Reservation(put) => put,
+        let staged = match self {
             Self::UnnamedBytes => return queries::list_staged_if_unneeded(database, id).await,
-        };
-        let staged = match put {
-            Put::NotBegun => None,
-            Put::Settled => Some(Duration::ZERO),
-            Put::Unanswered => Some(state.config.upload_lease),
+            Self::Reservation(Put::NotBegun) => None,
+            Self::Reservation(Put::Settled) => Some(Duration::ZERO),
+            Self::Reservation(Put::Unanswered) => Some(state.config.upload_lease),
         };
         queries::forget_reservation(database, id, staged).await
     }

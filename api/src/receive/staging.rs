@@ -97,16 +97,14 @@ impl Staging {
     }
 
     async fn finish(&mut self) -> Result<(), StorageError> {
-        if self.parts.is_none() {
-            self.put = Put::Unanswered;
-            self.storage.put_staged(&self.key, self.segments.take()).await?;
-        } else {
+        if self.parts.is_some() {
             self.put_part().await?;
         }
-        if let Some(parts) = &mut self.parts {
-            self.put = Put::Unanswered;
+        self.put = Put::Unanswered;
+        match &mut self.parts {
+            None => self.storage.put_staged(&self.key, self.segments.take()).await?,
             // Kept until this has succeeded, to be taken back otherwise.
-            parts.complete().await?;
+            Some(parts) => parts.complete().await?,
         }
         self.parts = None;
         self.put = Put::Settled;

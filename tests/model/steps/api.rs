@@ -27,9 +27,7 @@ impl Steps {
             Request::Forgetting => self.forget(upload, false),
             Request::ForgettingStaged => self.forget(upload, true),
             Request::Relisting => self.go_on(upload, "lists the staged key unless it is needed", |world| {
-                if !world.needs_staged(upload) {
-                    world.list_again(Key::staged(upload));
-                }
+                world.list_staged(upload);
                 Request::Over
             }),
             Request::Answered | Request::Over => return,
