@@ -122,7 +122,9 @@ async fn a_database_that_refuses_us_a_table_for_longer_than_a_lease_costs_a_runn
         outage.system.database.refuse("uploads", state, message).await;
         outage.lease_runs_out().await;
         until("both sweepers were refused", PATIENCE, async || {
-            let refused = |log: String| log.contains("dependency is down");
+            let refused = |log: String| {
+                log.lines().any(|line| line.contains("dependency is down") && line.contains("database"))
+            };
             outage.system.workers.iter().all(|worker| refused(worker.log_text())).then_some(())
         })
         .await;

@@ -21,8 +21,7 @@ fn file() -> Vec<u8> {
 }
 
 async fn on_a_bad_store(setup: Setup) -> (TestSystem, ChaosStore) {
-    let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
-    let setup = setup.set("PFP_S3_ENDPOINT", &store.endpoint).set("PFP_SWEEP_INTERVAL", "100ms");
+    let (setup, store) = setup.set("PFP_SWEEP_INTERVAL", "100ms").on_chaos_store().await;
     (setup.start().await, store)
 }
 

@@ -56,12 +56,12 @@ async fn an_object_that_is_listed_once_more_while_it_is_deleted_stays_listed() {
     let (system, pool, _) = with_an_upload().await;
     let key = "pictures/0123456789abcdef0123456789abcdef.jpg";
     for again in [true, false] {
-        queries::list_if_unnamed(&pool, key).await.unwrap();
+        queries::list_if_unnamed(&pool, key, Duration::ZERO).await.unwrap();
         let due = queries::due_deletions(&pool, 10, MINUTE).await.unwrap();
         assert_eq!(due.iter().map(|deletion| deletion.key.as_str()).collect::<Vec<_>>(), [key]);
         if again {
             // Its put came through after it was deleted.
-            queries::list_if_unnamed(&pool, key).await.unwrap();
+            queries::list_if_unnamed(&pool, key, Duration::ZERO).await.unwrap();
         }
         queries::deletions_done(&pool, &due.iter().collect::<Vec<_>>()).await.unwrap();
         assert_eq!(listed(&system, key).await, i64::from(again));
@@ -116,7 +116,7 @@ async fn a_job_of_a_silent_worker_is_taken_only_by_who_may_and_alone_and_else_le
 }
 
 fn retry() -> Release {
-    Release { give_back: false, delay: Duration::ZERO, max_attempts: 5 }
+    Release { give_back: false, delay: Duration::ZERO, put_settles: Duration::ZERO, max_attempts: 5 }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,9 @@
 //! A store that misbehaves while we work: what it answers may be wrong, late or missing.
 
+use pfp_shared::storage::PictureKey;
 use pfp_tests::{
     chaos_store::{ChaosStore, Fault, Operation},
     pictures,
-    servers::Servers,
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
 };
@@ -16,8 +16,8 @@ const PHOTO: &str = "bench-170kb.jpg";
 const TOLD_WITHIN: Duration = Duration::from_secs(12);
 
 async fn system() -> (TestSystem, ChaosStore) {
-    let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
-    let system = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).start().await;
+    let (setup, store) = Setup::new().on_chaos_store().await;
+    let system = setup.start().await;
     // A job that comes later finds a store that is known to be out, and isn't begun.
     system.publishes().await;
     (system, store)
@@ -31,6 +31,15 @@ async fn released(system: &TestSystem) {
     until("a job was given back", PATIENCE, async || {
         let metrics = system.workers[0].metrics().await;
         metrics.contains("pfp_jobs_total{outcome=\"released\"}").then_some(())
+    })
+    .await;
+}
+
+/// An object is to be deleted, and not before a lease of 15 seconds is over.
+async fn to_be_deleted_later(system: &TestSystem) {
+    let later = "SELECT count(*) FROM object_deletions WHERE retry_at BETWEEN now() + '5s' AND now() + '15s'";
+    until("it is to be deleted later", PATIENCE, async || {
+        (system.database.count(later).await == 1).then_some(())
     })
     .await;
 }
@@ -82,18 +91,13 @@ async fn row_18_an_upload_whose_staging_was_not_answered_is_staged_again_and_acc
 #[tokio::test(flavor = "multi_thread")]
 async fn row_17_staged_bytes_that_a_frozen_store_takes_after_they_were_given_up_are_deleted_without_a_listing()
  {
-    let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
-    let setup = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).set("PFP_UPLOAD_LEASE", "15s");
+    let (setup, store) = Setup::new().set("PFP_UPLOAD_LEASE", "15s").on_chaos_store().await;
     let system = setup.start().await;
     system.listed().await;
     store.break_all(Operation::Put, "staging/", Fault::Hang);
     let answer = system.client("ada").upload(pictures::bytes(PHOTO)).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "storage_unavailable"));
-    let later = "SELECT count(*) FROM object_deletions WHERE retry_at BETWEEN now() + '5s' AND now() + '15s'";
-    until("it is to be deleted later", PATIENCE, async || {
-        (system.database.count(later).await == 1).then_some(())
-    })
-    .await;
+    to_be_deleted_later(&system).await;
     store.heal();
     // What a store does with what it had received when it thaws.
     let key = &store.hit(Operation::Put, "staging/")[0];
@@ -101,6 +105,29 @@ async fn row_17_staged_bytes_that_a_frozen_store_takes_after_they_were_given_up_
     assert_eq!(system.objects().await, std::slice::from_ref(key));
     system.quiet().await;
     assert_eq!(system.objects().await.len(), 0);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_18_a_picture_that_a_frozen_store_takes_after_its_job_was_given_back_is_deleted_without_a_listing()
+ {
+    let (setup, store) = Setup::new().set("PFP_JOB_LEASE", "15s").on_chaos_store().await;
+    let system = setup.start().await;
+    system.listed().await;
+    store.break_all(Operation::Put, "pictures/", Fault::Hang);
+    let ada = system.client("ada");
+    let location = ada.accepted(pictures::bytes(PHOTO)).await;
+    to_be_deleted_later(&system).await;
+    let key = store.hit(Operation::Put, "pictures/")[0].clone();
+    store.heal();
+    assert_first_try(&ada.finished(&location).await);
+    // What a store does with what it had received when it thaws.
+    let (name, picture) = (PictureKey::parse(&key).unwrap(), ada.picture().await);
+    system.storage.put_picture(&name, picture.into()).await.unwrap();
+    assert_eq!(system.objects().await.len(), 2);
+    system.quiet().await;
+    let left = system.objects().await;
+    assert!(left.len() == 1 && left[0] != key, "{left:?}");
     system.finish().await;
 }
 

@@ -2,10 +2,9 @@
 //! never assumed.
 
 use pfp_tests::{
-    chaos_store::{ChaosStore, Fault, Operation, held_worker},
+    chaos_store::{Fault, Operation, held_worker},
     client::Answer,
     pictures,
-    servers::Servers,
     system::{Setup, TestSystem},
     wait::{PATIENCE, until},
     wire::{Break, Wire},
@@ -145,8 +144,7 @@ async fn row_16_an_accept_that_was_carried_out_and_could_not_be_looked_up_keeps_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_17_a_put_that_was_given_up_and_whose_reservation_a_crash_took_leaves_no_bytes() {
-    let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
-    let setup = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).set("PFP_UPLOAD_LEASE", "15s");
+    let (setup, store) = Setup::new().set("PFP_UPLOAD_LEASE", "15s").on_chaos_store().await;
     let (system, wire) = api_on_a_wire_of(setup).await;
     system.listed().await;
     store.break_all(Operation::Put, "staging/", Fault::DropReply);

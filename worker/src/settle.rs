@@ -59,7 +59,7 @@ pub async fn settle(worker: &Worker, job: &ClaimedJob, result: Result<Promotion,
     let outcome = match &result {
         Ok(Promotion::Succeeded(listed)) => after_commit(worker, job, listed, Outcome::Succeeded).await,
         Ok(Promotion::Superseded(listed)) => after_commit(worker, job, listed, Outcome::Superseded).await,
-        Ok(Promotion::Lost) => claim_is_gone(worker, job, false).await,
+        Ok(Promotion::Lost) => claim_is_gone(worker, job, Duration::ZERO, false).await,
         Err(JobError::Reject(failure)) => reject(worker, job, failure).await,
         Err(error) => give_up(worker, job, error).await,
     };
@@ -110,7 +110,7 @@ async fn reject(worker: &Worker, job: &ClaimedJob, failure: &Failure) -> Outcome
     let rejected = until_answered(worker, || queries::reject(&worker.services.database, job, failure)).await;
     match rejected.answer {
         Some(Some(listed)) => after_commit(worker, job, &listed, Outcome::Rejected).await,
-        Some(None) => claim_is_gone(worker, job, rejected.was_asked_again).await,
+        Some(None) => claim_is_gone(worker, job, Duration::ZERO, rejected.was_asked_again).await,
         None => Outcome::Stale,
     }
 }
@@ -120,9 +120,12 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
     let give_back = matches!(error, JobError::Dependency(_) | JobError::Stopping);
     let stopping = matches!(error, JobError::Stopping);
     let tries = u32::try_from(job.claims).unwrap_or(1).saturating_sub(1);
+    // Our put may have been given up: a store that thaws carries it out.
+    let put_settles = worker.config.lease;
     let release = Release {
         give_back,
         delay: if stopping { Duration::ZERO } else { delay(FIRST_RETRY, worker.config.retry_wait, tries) },
+        put_settles,
         max_attempts: worker.config.max_attempts,
     };
     let failure = match error {
@@ -142,7 +145,7 @@ async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome
             }
             if give_back { Outcome::Released } else { Outcome::Retried }
         }
-        Some(None) => claim_is_gone(worker, job, released.was_asked_again).await,
+        Some(None) => claim_is_gone(worker, job, put_settles, released.was_asked_again).await,
         None => Outcome::Stale,
     }
 }
@@ -219,9 +222,14 @@ where
 
 /// The claim is another worker's, or its upload is gone, or what ended it went through and the answer was lost. A promotion
 /// did if a row names our picture. Else that may have been put after whoever took over had its key deleted, and is listed.
-async fn claim_is_gone(worker: &Worker, job: &ClaimedJob, was_asked_again: bool) -> Outcome {
+async fn claim_is_gone(
+    worker: &Worker,
+    job: &ClaimedJob,
+    put_settles: Duration,
+    was_asked_again: bool,
+) -> Outcome {
     let (database, key) = (&worker.services.database, job.picture_key.as_str());
-    let outcome = match queries::list_if_unnamed(database, key).await {
+    let outcome = match queries::list_if_unnamed(database, key, put_settles).await {
         Ok(false) => Outcome::Succeeded,
         Ok(true) => match queries::status_after(database, job).await.ok().flatten().as_deref() {
             Some("rejected") => Outcome::Rejected,

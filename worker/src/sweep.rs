@@ -173,8 +173,8 @@ async fn requeue(worker: &Worker) -> Result<Done, DatabaseError> {
         let lost = queries::requeue_lost_claims(database, BATCH, silent_before, max_attempts, exhausted);
         let lost = lost.await.inspect_err(|error| {
             // Those who hold the jobs get no answer either: once it works they have a lease to end them. That this process
-            // has no connection left is its own affair.
-            if !error.is_about_a_row() && !matches!(error, DatabaseError::Busy(_)) {
+            // has no connection left is its own affair, and that it lost a deadlock is over.
+            if !error.is_about_a_row() && !error.is_rolled_back() && !matches!(error, DatabaseError::Busy(_)) {
                 worker.services.dependencies.health(Dependency::Database).down(&error.to_string());
             }
         })?;

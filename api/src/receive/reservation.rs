@@ -127,10 +127,13 @@ impl Undo {
 async fn undo_in_time(state: AppState, id: UploadId, undo: Undo) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     let undone = async {
-        while let Err(error) = undo.try_once(&state, id).await {
-            tracing::debug!(%error, upload_id = %id, "an upload can't be taken back yet");
+        loop {
             backoff.wait().await;
             state.services.dependencies.wait_for(&[Dependency::Database]).await;
+            match undo.try_once(&state, id).await {
+                Ok(()) => break,
+                Err(error) => tracing::debug!(%error, upload_id = %id, "an upload can't be taken back yet"),
+            }
         }
     };
     if timeout(UNDOING, undone).await.is_err() {

@@ -72,6 +72,13 @@ impl DatabaseError {
         !self.is_unavailable() && !self.is_about_a_row()
     }
 
+    /// Whether it was rolled back for another transaction's sake, such as in a deadlock: that is over, and says nothing
+    /// about the database.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self, Self::Statement(error) if error.code().is_some_and(|state| state.code().starts_with("40")))
+    }
+
     /// Whether the outcome is unknown: the statement may have been carried out although it failed here.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {

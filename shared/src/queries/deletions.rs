@@ -31,17 +31,18 @@ impl Deletion {
     }
 }
 
-/// Lists a picture for deletion unless a row names it. Returns whether none does.
+/// Lists a picture for deletion after `wait`, and not before, unless a row names it. Returns whether none does.
 ///
 /// # Errors
 /// The database failed.
-pub async fn list_if_unnamed(database: &Database, key: &str) -> Result<bool, DatabaseError> {
+pub async fn list_if_unnamed(database: &Database, key: &str, wait: Duration) -> Result<bool, DatabaseError> {
     let sql = "-- list_if_unnamed
-        INSERT INTO object_deletions (object_key) SELECT $1
+        INSERT INTO object_deletions (object_key, retry_at) SELECT $1, now() + make_interval(secs => $2)
         WHERE NOT EXISTS (SELECT FROM uploads WHERE picture_key = $1)
             AND NOT EXISTS (SELECT FROM users WHERE picture_key = $1)
-        ON CONFLICT (object_key) DO UPDATE SET retry_at = now()";
-    Ok(database.within(async { database.session().await?.execute(sql, &[&key]).await }).await? > 0)
+        ON CONFLICT (object_key) DO UPDATE SET retry_at = EXCLUDED.retry_at";
+    let list = async { database.session().await?.execute(sql, &[&key, &seconds(wait)]).await };
+    Ok(database.within(list).await? > 0)
 }
 
 /// Lists an upload's staged object for deletion unless its row still needs it.

@@ -160,6 +160,8 @@ pub struct Release {
     pub give_back: bool,
     /// Not to be tried again before.
     pub delay: Duration,
+    /// The claim's key is deleted after this long: a put that the store left unanswered may be carried out yet.
+    pub put_settles: Duration,
     /// Attempts that count, before an upload is failed.
     pub max_attempts: u32,
 }
@@ -195,7 +197,9 @@ pub async fn release(
 /// # Errors
 /// The database failed.
 pub async fn give_back(database: &Database, id: UploadId, tokens: &[Uuid]) -> Result<bool, DatabaseError> {
-    let release = Release { give_back: true, delay: Duration::ZERO, max_attempts: 0 };
+    // Nobody knows that the claim is theirs, so nothing was put.
+    let (delay, put_settles) = (Duration::ZERO, Duration::ZERO);
+    let release = Release { give_back: true, delay, put_settles, max_attempts: 0 };
     let given_back = async { requeue(&mut database.session().await?, id, tokens, release).await };
     database.within(given_back).await
 }
@@ -215,9 +219,11 @@ async fn requeue(
                 run_after = now() + make_interval(secs => $4), updated_at = now(), revision = revision + 1
             FROM before WHERE uploads.id = before.id
         )
-        INSERT INTO object_deletions (object_key) SELECT picture_key FROM before
+        INSERT INTO object_deletions (object_key, retry_at)
+        SELECT picture_key, now() + make_interval(secs => $5) FROM before
         ON CONFLICT (object_key) DO UPDATE SET retry_at = EXCLUDED.retry_at";
     let given_back = i32::from(release.give_back);
-    let listed = session.execute(sql, &[&id.0, &tokens, &given_back, &seconds(release.delay)]).await?;
+    let (delay, put_settles) = (seconds(release.delay), seconds(release.put_settles));
+    let listed = session.execute(sql, &[&id.0, &tokens, &given_back, &delay, &put_settles]).await?;
     Ok(listed == 1)
 }

@@ -2,6 +2,7 @@
 
 use super::{SECRET, TestSystem, connections, transitions::note_transitions};
 use crate::{
+    chaos_store::ChaosStore,
     database::TestDatabase,
     process::run,
     servers::{Servers, variable},
@@ -57,6 +58,17 @@ impl Setup {
     pub fn on(mut self, servers: &Servers) -> Self {
         self.servers = Some(servers.clone());
         self
+    }
+
+    /// With a store that a test can break, before the one of its servers.
+    ///
+    /// # Panics
+    /// It can't listen.
+    pub async fn on_chaos_store(self) -> (Self, ChaosStore) {
+        let servers = self.servers.clone().unwrap_or_else(Servers::shared);
+        let store = ChaosStore::start(servers.value("MINIO_ENDPOINT")).await;
+        let endpoint = store.endpoint.clone();
+        (self.set("PFP_S3_ENDPOINT", &endpoint), store)
     }
 
     /// Makes database and folder, migrates, starts APIs and workers, and waits until they are ready.

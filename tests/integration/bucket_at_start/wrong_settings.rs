@@ -3,10 +3,9 @@
 use super::storage_is_out;
 use pfp_tests::{
     bucket,
-    chaos_store::{ChaosStore, Fault, Operation},
+    chaos_store::{Fault, Operation},
     pictures,
     process::free_address,
-    servers::Servers,
     system::Setup,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -56,8 +55,8 @@ async fn an_endpoint_that_is_some_other_web_server_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_the_right_to_write_is_named_and_the_right_is_noticed_once_it_is_given() {
-    let store = ChaosStore::start(Servers::shared().value("MINIO_ENDPOINT")).await;
-    let mut system = Setup::new().set("PFP_S3_ENDPOINT", &store.endpoint).prepare().await;
+    let (setup, store) = Setup::new().on_chaos_store().await;
+    let mut system = setup.prepare().await;
     bucket::make(&system.settings).await;
     store.break_all(Operation::MakeBucket, "", Fault::Refuse("AccessDenied"));
     store.break_all(Operation::Put, "", Fault::Refuse("AccessDenied"));

@@ -97,7 +97,8 @@ async fn fail(examination: &Examination<'_>, upload: &NeedsStaged) -> anyhow::Re
         };
         match queries::claim(&services.database, upload.id, claim).await?.job() {
             Some(job) => {
-                let release = Release { give_back: false, delay: Duration::ZERO, max_attempts: 0 };
+                let (delay, put_settles) = (Duration::ZERO, Duration::ZERO);
+                let release = Release { give_back: false, delay, put_settles, max_attempts: 0 };
                 queries::release(&services.database, &job, release, &failure).await? == Some(true)
             }
             None => false,
