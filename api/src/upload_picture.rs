@@ -229,8 +229,8 @@ async fn accept(
     if let Some(row) = row {
         return Ok(row);
     }
-    // The row went before: its key may have been deleted before the object was put.
-    reservation.forget_bytes().await;
+    // The row went before, and its key may have been deleted before the object was put; or its user has another name now.
+    reservation.forget(Put::Settled).await;
     Err(gone().into())
 }
 

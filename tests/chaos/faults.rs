@@ -34,6 +34,13 @@ pub(crate) struct Happened {
     pub(crate) longest_freeze: Duration,
 }
 
+impl Happened {
+    /// All of them.
+    pub(crate) fn total(&self) -> usize {
+        self.counts.values().sum()
+    }
+}
+
 /// Breaks one thing after the other until the end, and heals the last.
 pub(crate) async fn break_until(end: Instant, mut plan: Plan, system: &Shared) -> Happened {
     let broken: Arc<Mutex<BTreeSet<Target>>> = Arc::default();

@@ -48,13 +48,21 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 /// By when everything has to be final after the last fault was healed.
 const FINAL_WITHIN: Duration = Duration::from_secs(60);
 
+/// By when everything has to be deleted that was listed: a minute as well, and as long again for what a sweeper had taken
+/// that was killed then, which the others leave alone for a minute.
+const CLEAN_WITHIN: Duration = Duration::from_secs(120);
+
+/// There is one fault in this time at least, where the plan has one every 5 to 10 seconds.
+const SECONDS_FOR_A_FAULT: u64 = 15;
+
 /// Objects that a run may leave to the listing, and more where there are more faults for each: most runs leave none.
-const MOST_LEFT: usize = 5;
-const FAULTS_FOR_ONE_LEFT: usize = 50;
+const MOST_LEFT: usize = 1;
+const FAULTS_FOR_ONE_LEFT: usize = 100;
 
 #[tokio::main]
 async fn main() -> pfp_tests::Result<ExitCode> {
-    let Options { minutes, seed, least_uploads, least_faults } = Options::read(std::env::args().skip(1))?;
+    let options = Options::read(std::env::args().skip(1))?;
+    let Options { minutes, seed, .. } = options;
     say(&format!("chaos for {minutes} minutes, seed {seed}"));
     let mut chance = Chance::new(seed);
     let files = Arc::new(files::all(&mut chance)?);
@@ -86,15 +94,15 @@ async fn main() -> pfp_tests::Result<ExitCode> {
     let actors: Vec<_> = join_all(actors).await.into_iter().collect::<Result<_, _>>()?;
     let system = Arc::into_inner(system).ok_or("the system is still in use")?.into_inner();
     let settled = settle(&system, healed, &promises).await;
+    let cleaned = clean(&system, healed, &promises).await;
     say("what was given up is asked for again");
     join_all(actors.into_iter().map(async |mut actor| actor.ask_again().await)).await;
     settle(&system, Instant::now(), &promises).await;
     let ends = judge(&system, &promises, &files).await;
-    let faults: usize = happened.counts.values().sum();
-    let left_to_the_listing = leaks(&system, faults, &promises).await;
+    let left_to_the_listing = leaks(&system, &happened, &promises).await;
     leftovers(&system, &promises).await;
-    enough(least_uploads, least_faults, &happened, &promises);
-    let settled = Settled { took: settled, ends, left_to_the_listing };
+    enough(&options, &happened, &promises);
+    let settled = Settled { took: settled, cleaned, ends, left_to_the_listing };
     let summary = Summary::take(&system, minutes, seed, &happened, settled, &promises).await;
     summary.print()?;
     let kept = promises.broken().is_empty();
@@ -106,7 +114,7 @@ async fn main() -> pfp_tests::Result<ExitCode> {
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What was asked for: two minutes, a seed of the clock, and no least of anything.
+/// What was asked for: two minutes, a seed of the clock, and no more than the usual least.
 struct Options {
     minutes: f64,
     seed: u64,
@@ -132,11 +140,19 @@ impl Options {
     }
 }
 
-/// A run that proves too little isn't taken for a good one.
-fn enough(least_uploads: usize, least_faults: usize, happened: &Happened, promises: &Promises) {
+/// A run that proves too little isn't taken for a good one: there is an upload a second at least, and a fault now and then.
+fn enough(options: &Options, happened: &Happened, promises: &Promises) {
+    let Options { minutes, least_uploads, least_faults, .. } = *options;
+    let seconds = Duration::from_secs_f64(minutes * 60.0).as_secs();
+    let least_uploads = least_uploads.max(usize::try_from(seconds).unwrap_or(usize::MAX));
     let accepted = promises.accepted();
     if accepted < least_uploads {
         promises.broke(format!("TOO LITTLE: {accepted} uploads were accepted, of {least_uploads} at least"));
+    }
+    let (faults, least) =
+        (happened.total(), usize::try_from(seconds / SECONDS_FOR_A_FAULT).unwrap_or(usize::MAX));
+    if faults < least {
+        promises.broke(format!("TOO LITTLE: {faults} faults, of {least} at least"));
     }
     for fault in Fault::all() {
         let count = happened.counts.get(&fault).copied().unwrap_or_default();
@@ -171,6 +187,20 @@ async fn settle(system: &TestSystem, healed: Instant, promises: &Promises) -> Du
     settled
 }
 
+/// Waits until every deletion is done; returns how long that took since all was healed.
+async fn clean(system: &TestSystem, healed: Instant, promises: &Promises) -> Duration {
+    let pending = "SELECT count(*) FROM object_deletions";
+    until("every listed object is deleted", CLEAN_WITHIN * 2, async || {
+        (system.database.count(pending).await == 0).then_some(())
+    })
+    .await;
+    let cleaned = healed.elapsed();
+    if cleaned > CLEAN_WITHIN {
+        promises.broke(format!("it took {cleaned:?} until all was deleted"));
+    }
+    cleaned
+}
+
 /// Every user's uploads and picture; how many uploads ended how.
 async fn judge(system: &TestSystem, promises: &Promises, files: &[files::File]) -> BTreeMap<String, usize> {
     let clients: Vec<_> = (0..USERS).map(|number| system.client(&format!("user-{number}"))).collect();
@@ -185,15 +215,11 @@ async fn judge(system: &TestSystem, promises: &Promises, files: &[files::File]) 
 
 /// Before anything lists the bucket: what is in it that no row names, and no deletion. Only a put that was under way in
 /// a process or a store when that broke may have come too late for its deletion, which is rare.
-async fn leaks(system: &TestSystem, faults: usize, promises: &Promises) -> usize {
-    let pending = "SELECT count(*) FROM object_deletions";
-    until("every listed object is deleted", FINAL_WITHIN * 3, async || {
-        (system.database.count(pending).await == 0).then_some(())
-    })
-    .await;
+async fn leaks(system: &TestSystem, happened: &Happened, promises: &Promises) -> usize {
+    clean(system, Instant::now(), promises).await;
     let named = system.named_objects().await;
     let left: Vec<_> = system.objects().await.into_iter().filter(|key| !named.contains(key)).collect();
-    let most = MOST_LEFT.max(faults / FAULTS_FOR_ONE_LEFT);
+    let most = MOST_LEFT.max(happened.total() / FAULTS_FOR_ONE_LEFT);
     if left.len() > most {
         promises.broke(format!("LEAKED: {} objects, of {most} at most: {left:?}", left.len()));
     }

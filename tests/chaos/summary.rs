@@ -13,6 +13,8 @@ pub(crate) struct Summary(Vec<(&'static str, String)>, Vec<String>);
 pub(crate) struct Settled {
     /// How long after the last healing all was final.
     pub(crate) took: Duration,
+    /// How long after the last healing every listed object was deleted.
+    pub(crate) cleaned: Duration,
     /// Uploads by how they ended.
     pub(crate) ends: BTreeMap<String, usize>,
     /// Objects that no row names and no deletion, which only the listing finds.
@@ -42,18 +44,19 @@ impl Summary {
             ("uploads accepted", promises.accepted().to_string()),
             ("uploads by end", listed(settled.ends.iter().map(|(end, count)| (end.clone(), *count)))),
             ("answers", listed(promises.answers().into_iter())),
-            ("faults", happened.counts.values().sum::<usize>().to_string()),
+            ("faults", happened.total().to_string()),
             (
                 "faults by kind",
                 listed(happened.counts.iter().map(|(fault, count)| (fault.to_string(), *count))),
             ),
             ("longest freeze", format!("{:.1} s", happened.longest_freeze.as_secs_f64())),
-            ("messages that found nothing to do", logged(system, "\"nothing to do\"").to_string()),
+            ("duplicates delivered, nothing to do", logged(system, "\"nothing to do\"").to_string()),
             ("messages published by sweepers", published.to_string()),
             ("claims beyond the first", (claimed - done).to_string()),
             ("attempts counted beyond the first", (counted - done).to_string()),
             ("longest from accepted to final", format!("{} s", number(longest).await)),
             ("final after the last healing", format!("{:.1} s", settled.took.as_secs_f64())),
+            ("clean after the last healing", format!("{:.1} s", settled.cleaned.as_secs_f64())),
             ("objects left to the listing", settled.left_to_the_listing.to_string()),
             ("promises broken", broken.len().to_string()),
         ];

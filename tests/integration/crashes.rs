@@ -108,6 +108,11 @@ async fn uploads(client: &Client) -> Vec<Value> {
     client.get("/user/uploads").await.json()["uploads"].as_array().cloned().unwrap()
 }
 
+/// Whether an upload that got so far is accepted.
+fn is_accepted_at(point: Failpoint) -> bool {
+    ![Failpoint::UploadReserved, Failpoint::UploadStaged].contains(&point)
+}
+
 /// Nothing was accepted: the row and what was staged go, and the client can send it again under the same key.
 async fn nothing_was_accepted(point: Failpoint) {
     let (mut system, ada) = api_killed_at(point, Setup::new()).await;
@@ -153,12 +158,13 @@ async fn it_was_accepted(point: Failpoint) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_01_an_api_that_is_killed_before_it_accepts_leaves_nothing_and_frees_the_key() {
-    join_all([Failpoint::UploadReserved, Failpoint::UploadStaged].map(nothing_was_accepted)).await;
+    let points = Failpoint::OF_AN_UPLOAD.into_iter().filter(|point| !is_accepted_at(*point));
+    join_all(points.map(nothing_was_accepted)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_02_an_upload_whose_api_is_killed_after_the_commit_is_done_within_ten_seconds() {
-    let points = [Failpoint::UploadAccepted, Failpoint::UploadPublished, Failpoint::UploadMarked];
+    let points = Failpoint::OF_AN_UPLOAD.into_iter().filter(|point| is_accepted_at(*point));
     join_all(points.map(it_was_accepted)).await;
 }
 
@@ -189,6 +195,38 @@ async fn row_03_an_upload_whose_api_is_killed_before_it_marks_the_message_is_del
     system.quiet().await;
     assert_eq!(system.objects().await.len(), 2);
     system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_11_a_worker_that_is_killed_after_it_ended_a_job_otherwise_changes_nothing_of_how_it_ended() {
+    for point in [Failpoint::JobDeleted, Failpoint::JobSettled] {
+        let setup = Setup::new().set("PFP_JOB_LEASE", "2s").set("PFP_MAX_ATTEMPTS", "1").workers(0);
+        let mut system = setup.start().await;
+        let (ada, bob) = (system.client("ada"), system.client("bob"));
+        let corrupt = ada.accepted(&pictures::bytes(PHOTO)[..50_000]).await;
+        system.start_worker_with(&[("FAILPOINTS", &dies_at(point))]);
+        system.workers[0].killed().await;
+        system.workers.clear();
+        let rejected = ada.get(&corrupt).await.json();
+        assert_eq!(rejected["status"], "rejected", "{point:?}: {rejected}");
+        // Without its bytes, at its only attempt.
+        let gone = bob.accepted(pictures::bytes(PHOTO)).await;
+        let staged = format!("staging/{}", gone.rsplit('/').next().unwrap());
+        assert!(system.storage.delete(&[staged]).await.is_empty());
+        system.start_worker_with(&[("FAILPOINTS", &dies_at(Failpoint::JobSettled))]);
+        system.workers[0].killed().await;
+        system.workers.clear();
+        system.start_worker();
+        let failed = bob.finished(&gone).await;
+        assert_eq!((&failed["status"], &failed["attempts"]), (&"failed".into(), &1.into()), "{point:?}");
+        system.workers[0].shows("pfp_jobs_total{outcome=\"stale\"}").await;
+        assert_eq!(ada.get(&corrupt).await.json(), rejected, "{point:?}");
+        system.database.run("DELETE FROM users").await;
+        let swept = system.worker_command(&["sweep"]);
+        assert!(swept.status.success(), "{point:?}: {}", String::from_utf8_lossy(&swept.stderr));
+        assert!(system.objects().await.is_empty());
+        system.finish().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,6 +152,9 @@ async fn an_upload_that_finds_no_memory_is_told_to_come_back() {
         assert_eq!((refused.status.as_u16(), refused.code().as_str()), (503, "overloaded"));
         assert_eq!(refused.header("retry-after"), "1");
     }
+    let nobody = system.client("eve").url("/user/upload-profile-picture");
+    let unknown = reqwest::Client::new().post(nobody).body(jpeg_of(MIB)).send().await.unwrap();
+    assert_eq!(unknown.status(), 401, "who has no token is told so first, and waits for no memory");
     assert_eq!(
         system.database.count("SELECT count(*) FROM uploads").await,
         1,

@@ -2,7 +2,9 @@
 
 use lapin::{
     BasicProperties, Channel,
-    options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{
+        BasicGetOptions, BasicNackOptions, BasicPublishOptions, QueueDeclareOptions, QueueDeleteOptions,
+    },
     types::FieldTable,
 };
 use pfp_shared::{job::Job, queue::Topology, upload::UploadId};
@@ -23,6 +25,54 @@ async fn row_09_a_queue_that_is_deleted_under_a_consumer_is_declared_again_and_c
     let (connection, channel) = system.channel().await;
     channel.queue_delete(system.queue("jobs").as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     let upload = system.client("ada").upload_and_wait(pictures::bytes("bench-170kb.jpg")).await;
+    assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
+    connection.close(200, "done".into()).await.unwrap();
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_09_a_message_that_no_queue_takes_is_not_taken_for_sent_and_the_queue_is_declared_again() {
+    let mut system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    system.publishes().await;
+    system.delete_queue().await;
+    let location = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;
+    until("the API is told", PATIENCE, async || {
+        system.apis[0].log_text().contains("the queue is gone").then_some(())
+    })
+    .await;
+    let unsent = "SELECT count(*) FROM uploads WHERE published_at IS NULL";
+    assert_eq!(system.database.count(unsent).await, 1, "its row knows");
+    until("the queue is there again", PATIENCE, async || system.jobs_queue()).await;
+    assert_eq!(system.jobs_queue().unwrap().0, 0);
+    system.start_worker();
+    assert_eq!(ada.finished(&location).await["status"], "succeeded");
+    system.workers[0].shows("pfp_republished_total{reason=\"unpublished\"} 1").await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_goes_round_a_hundred_times_is_set_aside_and_its_upload_is_done_all_the_same() {
+    let mut system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    system.publishes().await;
+    let location = ada.accepted(pictures::bytes("bench-170kb.jpg")).await;
+    let (connection, channel) = system.channel().await;
+    let jobs = system.queue("jobs");
+    let mut deliveries = 0;
+    until("it is set aside", PATIENCE, async || {
+        while let Some(message) = channel.basic_get(jobs.as_str().into(), Default::default()).await.unwrap() {
+            deliveries += 1;
+            assert!(deliveries <= 101, "it goes round for ever");
+            message.nack(BasicNackOptions { requeue: true, ..Default::default() }).await.unwrap();
+        }
+        let dead = Topology::ready(&channel, &system.queue("dead")).await.unwrap();
+        (dead == 1).then_some(())
+    })
+    .await;
+    assert_eq!(deliveries, 101);
+    system.start_worker();
+    let upload = ada.finished(&location).await;
     assert_eq!((&upload["status"], &upload["attempts"]), (&"succeeded".into(), &1.into()), "{upload}");
     connection.close(200, "done".into()).await.unwrap();
     system.finish().await;

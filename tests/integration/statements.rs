@@ -63,7 +63,13 @@ async fn an_object_that_is_listed_once_more_while_it_is_deleted_stays_listed() {
             // Its put came through after it was deleted.
             queries::list_if_unnamed(&pool, key, Duration::ZERO).await.unwrap();
         }
-        queries::deletions_done(&pool, &due.iter().collect::<Vec<_>>()).await.unwrap();
+        let due: Vec<_> = due.iter().collect();
+        if again {
+            queries::deletions_failed(&pool, &due, "no answer", MINUTE).await.unwrap();
+            let counted = "SELECT count(*) FROM object_deletions WHERE attempts = 1 AND retry_at <= now()";
+            assert_eq!(system.database.count(counted).await, 1, "it is counted, and as due as it was listed");
+        }
+        queries::deletions_done(&pool, &due).await.unwrap();
         assert_eq!(listed(&system, key).await, i64::from(again));
     }
     system.stop().await;
@@ -117,6 +123,32 @@ async fn a_job_of_a_silent_worker_is_taken_only_by_who_may_and_alone_and_else_le
 
 fn retry() -> Release {
     Release { give_back: false, delay: Duration::ZERO, put_settles: Duration::ZERO, max_attempts: 5 }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_lost_once_one_of_a_lease_later_is_claimed_and_not_for_a_long_backlog() {
+    let (system, pool, first) = with_an_upload().await;
+    let mut ids = vec![first];
+    for user in ["bob", "cy", "dan"] {
+        let location = system.client(user).accepted(pictures::bytes("bench-170kb.jpg")).await;
+        ids.push(location.rsplit('/').next().unwrap().parse().unwrap());
+    }
+    let lost = async || {
+        let lost = queries::take_lost_messages(&pool, 10, MINUTE, None).await.unwrap();
+        lost.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    for (id, seconds) in ids.iter().zip([600, 570, 300, 290]) {
+        let sql =
+            format!("UPDATE uploads SET published_at = now() - interval '{seconds} s' WHERE id = '{id}'");
+        system.database.run(&sql).await;
+    }
+    assert_eq!(lost().await, [], "nothing of the backlog is claimed");
+    claim(&pool, ids[1], &[]).await.unwrap();
+    assert_eq!(lost().await, [], "what was published within a lease of it may be on its way");
+    claim(&pool, ids[2], &[]).await.unwrap();
+    assert_eq!(lost().await, ids[..1], "and what was published after it waits for its turn");
+    assert_eq!(lost().await, [], "it was sent again just now");
+    system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The time-outs of database, broker and object store: each ends a wait when it says so.
 
+use pfp_shared::database::Durability;
 use pfp_tests::{
     chaos_store::{ChaosStore, Fault, Operation},
     client::Answer,
@@ -75,6 +76,35 @@ async fn a_database_that_does_not_answer_is_waited_for_no_longer_than_its_time_o
         (system.client("ada").upload(file()).await.status == 202).then_some(())
     })
     .await;
+    system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_ends_by_itself_what_a_process_of_ours_left_behind() {
+    let system = Setup::new().workers(0).set("PFP_DATABASE_TIMEOUT", "500ms").start().await;
+    let pool = system.pool();
+    let (mut statement, mut lock, mut idle) =
+        (pool.session().await.unwrap(), pool.session().await.unwrap(), pool.session().await.unwrap());
+    let asked = Instant::now();
+    let ended = statement.execute("SELECT pg_sleep(60)", &[]).await.unwrap_err().to_string();
+    let took = asked.elapsed();
+    assert!(ended.contains("statement timeout"), "{ended}");
+    assert!((Duration::from_millis(950)..Duration::from_secs(3)).contains(&took), "twice it: {took:?}");
+    let other = TestDatabase::connect(&system.settings["PFP_DATABASE_URL"]).await;
+    other.run("BEGIN; LOCK TABLE users").await;
+    let asked = Instant::now();
+    let ended = lock.execute("SELECT id FROM users", &[]).await.unwrap_err().to_string();
+    let took = asked.elapsed();
+    assert!(ended.contains("lock timeout"), "{ended}");
+    assert!((Duration::from_millis(450)..Duration::from_secs(2)).contains(&took), "as long: {took:?}");
+    other.run("ROLLBACK").await;
+    // What is frozen or cut off in the middle of a transaction holds its rows no longer than this.
+    idle.begin(Durability::Durable).await.unwrap();
+    idle.execute("LOCK TABLE users", &[]).await.unwrap();
+    let asked = Instant::now();
+    other.run("LOCK TABLE users; SELECT 1").await;
+    let took = asked.elapsed();
+    assert!((Duration::from_millis(1200)..Duration::from_secs(5)).contains(&took), "thrice it: {took:?}");
     system.stop().await;
 }
 

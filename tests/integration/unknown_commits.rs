@@ -130,10 +130,11 @@ async fn row_16_an_accept_that_was_carried_out_and_could_not_be_looked_up_keeps_
     system.apis[0].ready().await;
     until("it was looked whether a row names the bytes", PATIENCE, async || {
         let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-            AND pid <> pg_backend_pid() AND query LIKE '-- list_staged%'";
+            AND pid <> pg_backend_pid() AND state = 'idle' AND query LIKE '-- list_staged%'";
         (system.database.count(asked).await > 0).then_some(())
     })
     .await;
+    assert_eq!(system.database.count("SELECT count(*) FROM object_deletions").await, 0, "its row does");
     system.start_worker();
     let id: String =
         system.database.rows("SELECT id::text FROM uploads WHERE user_id = 'ada'", &[]).await[0].get(0);

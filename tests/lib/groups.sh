@@ -56,7 +56,7 @@ group_faults() {
 
 group_chaos() {
   binaries && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
-  cargo run --locked --quiet -p pfp-tests --bin chaos -- --least-uploads 20 "${CHAOS[@]}"
+  cargo run --locked --quiet -p pfp-tests --bin chaos -- "${CHAOS[@]}"
 }
 
 group_browser() { run_folder && binaries && tests/browser/run.sh; }

@@ -20,7 +20,10 @@ use pfp_shared::{
     storage::{StorageError, staged_key},
     upload::UploadId,
 };
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Instant,
+};
 use uuid::Uuid;
 
 /// Works on an upload, if there is work to do on it. `None`: the worker stops, and leaves it to another one.
@@ -70,11 +73,12 @@ async fn work_on(worker: &Worker, claimed: Claimed, claimed_at: tokio::time::Ins
     Failpoint::JobClaimed.reached();
     let database = worker.services.database.clone();
     let lease = LeaseKeeper::start(database, job.clone(), worker.config.lease, claimed_at);
-    let work = make_and_promote(worker, &job, &lease);
+    let put_unanswered = AtomicBool::new(false);
+    let work = make_and_promote(worker, &job, &lease, &put_unanswered);
     let begun = [job.id];
     let ((), result) = tokio::join!(worker.services.tell_changed(&begun), work);
     drop(lease);
-    settle(worker, &job, result).await
+    settle(worker, &job, result, put_unanswered.into_inner()).await
 }
 
 /// One more attempt, a fresh token, a lease that began then, a fresh key for the picture.
@@ -97,21 +101,25 @@ async fn claim(
     Ok((claimed?, started))
 }
 
+/// `put_unanswered` tells, however this ends, whether the store may still carry out our put.
 async fn make_and_promote(
     worker: &Worker,
     job: &ClaimedJob,
     lease: &LeaseKeeper,
+    put_unanswered: &AtomicBool,
 ) -> Result<Promotion, JobError> {
     let work = async {
         let picture = fetch_and_make(worker, job).await?;
         lease.check().await?;
         let started = Instant::now();
+        put_unanswered.store(true, Relaxed);
         worker.services.storage.put_picture(&job.picture_key, picture).await.inspect_err(|error| {
             // The store may be read and not written: it counts as out until a write goes through.
             if error.is_dependency_fault() {
                 worker.services.dependencies.health(Dependency::Storage).down(&error.to_string());
             }
         })?;
+        put_unanswered.store(false, Relaxed);
         stage_took("put", started);
         Failpoint::JobPut.reached();
         let started = Instant::now();

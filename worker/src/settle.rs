@@ -54,14 +54,20 @@ impl Outcome {
 }
 
 /// Writes a job's end. While the database is out it tries again and again: a job that nobody moves on costs an
-/// attempt when its lease is lost, and an outage must not cost attempts.
-pub async fn settle(worker: &Worker, job: &ClaimedJob, result: Result<Promotion, JobError>) -> Outcome {
+/// attempt when its lease is lost, and an outage must not cost attempts. `put_unanswered`: whether the store may still
+/// carry out its put.
+pub async fn settle(
+    worker: &Worker,
+    job: &ClaimedJob,
+    result: Result<Promotion, JobError>,
+    put_unanswered: bool,
+) -> Outcome {
     let outcome = match &result {
         Ok(Promotion::Succeeded(listed)) => after_commit(worker, job, listed, Outcome::Succeeded).await,
         Ok(Promotion::Superseded(listed)) => after_commit(worker, job, listed, Outcome::Superseded).await,
         Ok(Promotion::Lost) => claim_is_gone(worker, job, Duration::ZERO, false).await,
         Err(JobError::Reject(failure)) => reject(worker, job, failure).await,
-        Err(error) => give_up(worker, job, error).await,
+        Err(error) => give_up(worker, job, error, put_unanswered).await,
     };
     tell(job, &result, outcome);
     outcome
@@ -116,12 +122,11 @@ async fn reject(worker: &Worker, job: &ClaimedJob, failure: &Failure) -> Outcome
 }
 
 /// Puts the job back, or makes it failed.
-async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError) -> Outcome {
+async fn give_up(worker: &Worker, job: &ClaimedJob, error: &JobError, put_unanswered: bool) -> Outcome {
     let give_back = matches!(error, JobError::Dependency(_) | JobError::Stopping);
     let stopping = matches!(error, JobError::Stopping);
     let tries = u32::try_from(job.claims).unwrap_or(1).saturating_sub(1);
-    // Our put may have been given up: a store that thaws carries it out.
-    let put_settles = worker.config.lease;
+    let put_settles = if put_unanswered { worker.config.lease } else { Duration::ZERO };
     let release = Release {
         give_back,
         delay: if stopping { Duration::ZERO } else { delay(FIRST_RETRY, worker.config.retry_wait, tries) },

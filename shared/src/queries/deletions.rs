@@ -134,10 +134,12 @@ pub async fn deletions_failed(
 ) -> Result<(), DatabaseError> {
     let sql = "-- deletions_failed
         UPDATE object_deletions SET attempts = attempts + 1, last_error = $3,
-            retry_at = now() + (0.5 + random() / 2)
-                * least(make_interval(secs => $4), interval '5 seconds' * power(2, least(attempts, 20)))
+            retry_at = CASE WHEN object_deletions.retry_at = failed.retry_at
+                THEN now() + (0.5 + random() / 2)
+                    * least(make_interval(secs => $4), interval '5 seconds' * power(2, least(attempts, 20)))
+                ELSE object_deletions.retry_at END
         FROM unnest($1::text[], $2::timestamptz[]) AS failed (key, retry_at)
-        WHERE object_key = failed.key AND object_deletions.retry_at = failed.retry_at";
+        WHERE object_key = failed.key";
     let (keys, times) = columns(failed);
     let noting =
         async { database.session().await?.execute(sql, &[&keys, &times, &why, &seconds(longest)]).await };

@@ -160,7 +160,8 @@ pub struct Release {
     pub give_back: bool,
     /// Not to be tried again before.
     pub delay: Duration,
-    /// The claim's key is deleted after this long: a put that the store left unanswered may be carried out yet.
+    /// The key of a claim that goes back is deleted after this long: a put that the store left unanswered may be carried out
+    /// yet.
     pub put_settles: Duration,
     /// Attempts that count, before an upload is failed.
     pub max_attempts: u32,

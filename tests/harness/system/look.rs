@@ -34,6 +34,14 @@ impl TestSystem {
         Some((queue.get(1)?.parse().ok()?, queue.get(2)?.parse().ok()?))
     }
 
+    /// Messages of the jobs queue that the broker has delivered and nobody has acknowledged.
+    #[must_use]
+    pub fn unacknowledged(&self) -> u32 {
+        let told = self.servers.rabbitmqctl(&["list_queues", "--quiet", "name", "messages_unacknowledged"]);
+        let line = format!("{}\t", self.queue("jobs"));
+        told.lines().find_map(|told| told.strip_prefix(&line)?.parse().ok()).unwrap_or_default()
+    }
+
     /// Waits until every API publishes: it is ready before, and leaves its first uploads to a sweep then.
     pub async fn publishes(&self) {
         for api in &self.apis {

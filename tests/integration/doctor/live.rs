@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
+use tokio::task::JoinHandle;
 
 /// How often the doctor looks.
 const LOOKS: usize = 12;
@@ -42,33 +43,75 @@ async fn at_work(client: pfp_tests::client::Client, done: Arc<AtomicUsize>, stop
 #[tokio::test(flavor = "multi_thread")]
 async fn a_system_at_work_is_clean_at_every_look() {
     let system = Setup::new().workers(2).set("PFP_JOB_LEASE", "2s").start().await;
-    let (done, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-    let clients: Vec<_> = (0..6)
-        .map(|number| {
-            let client = system.client(&format!("user-{}", number % 4));
-            tokio::spawn(at_work(client, Arc::clone(&done), Arc::clone(&stop)))
-        })
-        .collect();
+    let clients = Clients::of(&system);
     // A page of two rows: the listing and the rows are read at many different moments.
     for _ in 0..LOOKS {
-        let (ended_well, found) = look(&system).await;
+        let (ended_well, found) = look(&system, &["--page", "2"]).await;
         assert!(ended_well, "{found:?}");
         assert_eq!(found, BTreeMap::new());
-        let before = done.load(Relaxed);
-        until("something happens", PATIENCE, async || (done.load(Relaxed) > before).then_some(())).await;
+        clients.do_something().await;
     }
-    stop.store(true, Relaxed);
-    for client in clients {
-        client.await.unwrap();
-    }
+    clients.end().await;
     system.quiet().await;
     assert_eq!(doctor(&system, &[]), (true, BTreeMap::new()));
     system.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_beside_a_system_at_work_takes_away_what_is_wrong_and_nothing_else() {
+    let system = Setup::new().workers(2).set("PFP_JOB_LEASE", "2s").start().await;
+    system.listed().await;
+    let eve = system.client("eve");
+    eve.upload_and_wait(photo()).await;
+    let clients = Clients::of(&system);
+    for turn in 0..3 {
+        let orphan = format!("pictures/{turn:032x}.png");
+        system.storage.put_staged(&orphan, vec!["nobody's".into()]).await.unwrap();
+        clients.do_something().await;
+        let (ended_well, left) = look(&system, &["--repair", "--page", "2"]).await;
+        assert!(ended_well, "{left:?}");
+        clients.do_something().await;
+        assert!(!system.objects().await.contains(&orphan));
+        assert!(!eve.picture().await.is_empty());
+    }
+    clients.end().await;
+    system.quiet().await;
+    assert_eq!(doctor(&system, &[]), (true, BTreeMap::new()));
+    system.finish().await;
+}
+
+/// Six clients of four users.
+struct Clients {
+    done: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    at_work: Vec<JoinHandle<()>>,
+}
+
+impl Clients {
+    fn of(system: &TestSystem) -> Self {
+        let (done, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let clients = (0..6).map(|number| system.client(&format!("user-{}", number % 4)));
+        let at_work =
+            clients.map(|client| tokio::spawn(at_work(client, Arc::clone(&done), Arc::clone(&stop))));
+        Self { at_work: at_work.collect(), done, stop }
+    }
+
+    async fn do_something(&self) {
+        let before = self.done.load(Relaxed);
+        until("something happens", PATIENCE, async || (self.done.load(Relaxed) > before).then_some(())).await;
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Relaxed);
+        for client in self.at_work {
+            client.await.unwrap();
+        }
+    }
+}
+
 /// On a thread of its own: the clients go on meanwhile.
-async fn look(system: &TestSystem) -> (bool, BTreeMap<String, i64>) {
-    tokio::task::block_in_place(|| doctor(system, &["--page", "2"]))
+async fn look(system: &TestSystem, arguments: &[&str]) -> (bool, BTreeMap<String, i64>) {
+    tokio::task::block_in_place(|| doctor(system, arguments))
 }
 
 #[tokio::test(flavor = "multi_thread")]

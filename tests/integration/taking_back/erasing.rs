@@ -134,6 +134,19 @@ async fn row_31_a_job_that_runs_while_its_user_is_erased_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn row_31_a_job_that_runs_while_an_operator_deletes_its_user_leaves_nothing() {
+    let (system, store) = with_a_held_worker(Setup::new()).await;
+    system.client("ada").accepted(photo()).await;
+    held(&store, 1).await;
+    system.database.run("DELETE FROM users WHERE id = 'ada'").await;
+    nothing_is_listed(&system).await;
+    store.heal();
+    system.workers[0].shows("pfp_jobs_total{outcome=\"stale\"} 1").await;
+    is_empty(&system).await;
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn row_31_a_job_from_before_an_erasure_takes_nothing_from_a_user_who_came_back() {
     let (system, store) = with_a_held_worker(Setup::new()).await;
     let ada = system.client("ada");

@@ -55,6 +55,19 @@ async fn a_client_that_prefers_to_wait_is_told_of_a_later_picture_a_cancelled_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_waits_for_its_answer_holds_no_memory_for_its_upload() {
+    let mut system = Setup::new().workers(0).start().await;
+    let ada = system.client("ada");
+    let answer = tokio::spawn(async move { upload_preferring(&ada, "wait=25", photo()).await });
+    waiting_at(&system, 0, 1).await;
+    system.apis[0].shows("pfp_upload_memory_bytes{kind=\"reserved\"} 0").await;
+    assert!(!answer.is_finished());
+    system.start_worker();
+    assert_eq!(answer.await.unwrap().status, 200);
+    system.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_prefers_to_wait_and_whose_time_is_up_is_answered_with_202() {
     let mut system = Setup::new().workers(0).start().await;
     let ada = system.client("ada");
