@@ -26,6 +26,7 @@ usage: tests/run.sh [GROUP...] [--minutes M] [--seed S]
   corpus       everything over the folder of real pictures in PFP_TEST_CORPUS (../shared/corpus by default)
 
 Without a group: all of them; corpus where its folder is there, and always in CI.
+  rows         every test of a row of the fault matrix, three times in a row; only when named
   soak         what takes too long for every run; only when named
 HELP
 }
@@ -46,7 +47,7 @@ main() {
         shift
         ;;
       *)
-        [[ " ${ALL[*]} soak " == *" $1 "* ]] || { usage >&2 && exit 2; }
+        [[ " ${ALL[*]} rows soak " == *" $1 "* ]] || { usage >&2 && exit 2; }
         wanted+=("$1")
         ;;
     esac

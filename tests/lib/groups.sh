@@ -78,6 +78,17 @@ group_corpus() {
   cargo test --locked -p pfp-tests --test corpus -- --test-threads=1
 }
 
+group_rows() {
+  binaries && pictures && wrong_clocks && servers servers PFP_TEST_SERVERS || return 1
+  servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
+  local round
+  for round in 1 2 3; do
+    say "round $round of 3"
+    cargo test --locked -p pfp-tests --test integration -- --test-threads=$((2 * $(nproc))) row_ || return 1
+    cargo test --locked -p pfp-tests --test faults -- --test-threads=1 row_ || return 1
+  done
+}
+
 group_soak() {
   PFP_TEST_ROUNDS=2 cargo test --locked -p pfp-tests --test model -- --nocapture --test-threads=1 correct || return 1
   binaries && pictures && servers servers-to-break PFP_TEST_SERVERS_TO_BREAK || return 1
