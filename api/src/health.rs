@@ -18,8 +18,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// Without these no upload can be taken and no picture served. Without the broker both can: uploads wait in
-/// their rows, and taking the API out of service would turn the broker's outage into everybody's.
+/// Without these no upload can be taken. Without the broker it can: uploads wait in their rows, and taking the API out of
+/// service would turn the broker's outage into everybody's.
 const NEEDED: [Dependency; 2] = [Dependency::Database, Dependency::Storage];
 
 const NO_STORE: (HeaderName, HeaderValue) = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
