@@ -219,6 +219,7 @@ async fn row_11_a_worker_that_is_killed_after_it_ended_a_job_otherwise_changes_n
         system.start_worker();
         let failed = bob.finished(&gone).await;
         assert_eq!((&failed["status"], &failed["attempts"]), (&"failed".into(), &1.into()), "{point:?}");
+        system.workers[0].ready().await;
         system.workers[0].shows("pfp_jobs_total{outcome=\"stale\"}").await;
         assert_eq!(ada.get(&corrupt).await.json(), rejected, "{point:?}");
         system.database.run("DELETE FROM users").await;
