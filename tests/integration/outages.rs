@@ -115,34 +115,6 @@ async fn a_database_that_refuses_us_a_table_costs_no_attempt_however_long_it_doe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_whose_store_is_out_claims_no_job_and_does_it_when_the_store_is_back() {
-    let mut system = Setup::new().workers(0).start().await;
-    let store = ChaosStore::start(&system.settings["PFP_S3_ENDPOINT"]).await;
-    system.start_worker_with(&[("PFP_S3_ENDPOINT", &store.endpoint)]);
-    system.ready().await;
-    system.publishes().await;
-    store.break_all(Operation::Get, ".pfp/", Fault::Fail(503));
-    system.workers[0].shows("pfp_dependency_up{dependency=\"storage\"} 0").await;
-    let ada = system.client("ada");
-    let location = ada.accepted(pictures::bytes(PHOTO)).await;
-    until("the worker is given the message", PATIENCE, async || (system.unacknowledged() == 1).then_some(()))
-        .await;
-    let looked = || store.hit(Operation::Get, ".pfp/").len();
-    let before = looked();
-    until("it has looked at the store again, twice", PATIENCE, async || {
-        (looked() > before + 1).then_some(())
-    })
-    .await;
-    let claimed = "SELECT coalesce(sum(claims), 0)::bigint FROM uploads";
-    assert_eq!(system.database.count(claimed).await, 0);
-    assert!(store.seen(Operation::Get, "staging/").is_empty());
-    store.heal();
-    assert_eq!(ada.finished(&location).await["status"], "succeeded");
-    assert_eq!(system.database.count(claimed).await, 1);
-    system.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn row_30_a_second_signal_ends_a_worker_at_once_and_its_job_is_done_by_another() {
     let mut outage = Outage::of(1).await;
     let location = outage.waiting_job().await;
